@@ -1,0 +1,295 @@
+package ipc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// A Capability is something that a worker can do beyond answering one job at a
+// time; the supervisor asks for nothing that ready did not announce.
+type Capability string
+
+// The capabilities of version 1.
+const (
+	CapCancel  Capability = "cancel"  // answers cancel frames
+	CapPong    Capability = "pong"    // answers ping frames while a job runs
+	CapPage    Capability = "page"    // keeps the shared page
+	CapCredit  Capability = "credit"  // counts its payload bytes against the credit
+	CapOffsets Capability = "offsets" // results carry the write offsets of captured output
+)
+
+// Hello is the first frame of a link, from the supervisor.
+type Hello struct {
+	Min, Max   uint64 // protocol versions that the supervisor speaks
+	Nonce      [NonceSize]byte
+	FrameMax   uint64 // largest frame body
+	MessageMax uint64 // largest payload
+	Credit     uint64 // payload bytes that the worker may send before more is granted
+	Worker     string // the worker's name, such as "worker-3"
+}
+
+// Ready is the worker's answer.
+type Ready struct {
+	Nonce        [NonceSize]byte // as in hello
+	Version      uint64          // the one chosen
+	PID          uint64
+	Window       uint64 // jobs that may be sent before the first of them is answered, at least 1
+	Threads      uint64 // jobs that run at the same time, at least 1
+	Credit       uint64 // payload bytes that may be sent before more is granted; 0 = unlimited
+	Capabilities []Capability
+	Tasks        []string // names of the tasks, sorted; at most 64k of them
+	Program      string   // what it is, for logs
+}
+
+// Has reports whether the worker announced c.
+func (r *Ready) Has(c Capability) bool {
+	for _, x := range r.Capabilities {
+		if x == c {
+			return true
+		}
+	}
+	return false
+}
+
+// AppendHello appends the body of a hello frame.
+func AppendHello(b []byte, h *Hello) []byte {
+	b = appendHead(b, 3, KindHello, 0)
+	b = appendMapLen(b, 7)
+	b = appendUint(appendStr(b, "min"), h.Min)
+	b = appendUint(appendStr(b, "max"), h.Max)
+	b = appendBin(appendStr(b, "nonce"), h.Nonce[:])
+	b = appendUint(appendStr(b, "frame_max"), h.FrameMax)
+	b = appendUint(appendStr(b, "message_max"), h.MessageMax)
+	b = appendUint(appendStr(b, "credit"), h.Credit)
+	return appendStr(appendStr(b, "worker"), h.Worker)
+}
+
+// AppendReady appends the body of a ready frame.
+func AppendReady(b []byte, r *Ready) []byte {
+	b = appendHead(b, 4, KindReady, 0)
+	b = appendBin(b, r.Nonce[:])
+	b = appendMapLen(b, 8)
+	b = appendUint(appendStr(b, "version"), r.Version)
+	b = appendUint(appendStr(b, "pid"), r.PID)
+	b = appendUint(appendStr(b, "window"), r.Window)
+	b = appendUint(appendStr(b, "threads"), r.Threads)
+	b = appendUint(appendStr(b, "credit"), r.Credit)
+	b = appendArrayLen(appendStr(b, "capabilities"), len(r.Capabilities))
+	for _, c := range r.Capabilities {
+		b = appendStr(b, string(c))
+	}
+	b = appendArrayLen(appendStr(b, "tasks"), len(r.Tasks))
+	for _, t := range r.Tasks {
+		b = appendStr(b, t)
+	}
+	return appendStr(appendStr(b, "program"), r.Program)
+}
+
+// ParseHello decodes a hello frame's body.
+func ParseHello(b []byte) (*Hello, error) {
+	h := new(Hello)
+	c := cursor{b: b}
+	if err := c.opening(KindHello, 3); err != nil {
+		return nil, err
+	}
+	err := c.fields(KindHello, func(key string) (known, ok bool) {
+		switch key {
+		case "min":
+			return true, c.uint64(&h.Min)
+		case "max":
+			return true, c.uint64(&h.Max)
+		case "nonce":
+			return true, c.nonce(&h.Nonce)
+		case "frame_max":
+			return true, c.uint64(&h.FrameMax)
+		case "message_max":
+			return true, c.uint64(&h.MessageMax)
+		case "credit":
+			return true, c.uint64(&h.Credit)
+		case "worker":
+			return true, c.string(&h.Worker)
+		}
+		return false, true
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case h.Min == 0 || h.Max < h.Min:
+		return nil, violation(KindHello, "bad version range %d to %d", h.Min, h.Max)
+	case h.Min > Version || h.Max < Version:
+		return nil, fmt.Errorf("%w: supervisor speaks %d to %d, this worker %d", ErrVersion, h.Min, h.Max, Version)
+	}
+	return h, nil
+}
+
+// ParseReady decodes a ready frame's body and checks it against h.
+func ParseReady(b []byte, h *Hello) (*Ready, error) {
+	r := new(Ready)
+	c := cursor{b: b}
+	if err := c.opening(KindReady, 4); err != nil {
+		return nil, err
+	}
+	if !c.nonce(&r.Nonce) || r.Nonce != h.Nonce {
+		return nil, violation(KindReady, "wrong nonce")
+	}
+	err := c.fields(KindReady, func(key string) (known, ok bool) {
+		switch key {
+		case "version":
+			return true, c.uint64(&r.Version)
+		case "pid":
+			return true, c.uint64(&r.PID)
+		case "window":
+			return true, c.uint64(&r.Window)
+		case "threads":
+			return true, c.uint64(&r.Threads)
+		case "credit":
+			return true, c.uint64(&r.Credit)
+		case "capabilities":
+			return true, c.strings(64, func(s string) { r.Capabilities = append(r.Capabilities, Capability(s)) })
+		case "tasks":
+			return true, c.strings(1<<16, func(s string) { r.Tasks = append(r.Tasks, s) })
+		case "program":
+			return true, c.string(&r.Program)
+		}
+		return false, true
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Version < h.Min || r.Version > h.Max:
+		return nil, fmt.Errorf("%w: worker answers with %d, this supervisor speaks %d to %d", ErrVersion, r.Version, h.Min, h.Max)
+	case r.Window == 0 || r.Threads == 0:
+		return nil, violation(KindReady, "window and threads must be at least 1")
+	case r.Credit != 0 && r.Credit < MaxInline:
+		return nil, violation(KindReady, "credit of %d bytes, at least %d are needed for one payload", r.Credit, MaxInline)
+	}
+	return r, nil
+}
+
+// opening reads [kind, 0 of an array with n elements or more.
+func (c *cursor) opening(k Kind, n int) error {
+	if err := ValidateControl(c.b); err != nil {
+		return violation(k, "%v", err)
+	}
+	got, ok := c.arrayLen()
+	if !ok || got < n {
+		return violation(k, "not an array of %d elements", n)
+	}
+	kind, ok := c.uint()
+	if !ok || Kind(kind) != k {
+		return violation(k, "expected, not found")
+	}
+	if id, ok := c.uint(); !ok || id != 0 {
+		return violation(k, "id is not 0")
+	}
+	return nil
+}
+
+// fields hands every key of the map to f, which reads the value or says that
+// it does not know the key. ValidateControl has passed: keys are unique.
+func (c *cursor) fields(k Kind, f func(key string) (known, ok bool)) error {
+	n, ok := c.mapLen()
+	if !ok {
+		return violation(k, "map expected")
+	}
+	for range n {
+		key, ok := c.str()
+		if !ok {
+			return violation(k, "key is not a string")
+		}
+		known, ok := f(string(key))
+		if !ok {
+			return violation(k, "bad value of %q", key)
+		}
+		if !known {
+			if err := c.skip(); err != nil {
+				return violation(k, "bad value of %q", key)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *cursor) nonce(dst *[NonceSize]byte) bool {
+	b, ok := c.bin()
+	return ok && len(b) == NonceSize && copy(dst[:], b) == NonceSize
+}
+
+func (c *cursor) string(dst *string) bool {
+	s, ok := c.str()
+	*dst = string(s)
+	return ok && len(s) <= MaxName && utf8.Valid(s)
+}
+
+func (c *cursor) strings(limit int, add func(string)) bool {
+	n, ok := c.arrayLen()
+	if !ok || n > limit {
+		return false
+	}
+	for range n {
+		var s string
+		if !c.string(&s) {
+			return false
+		}
+		add(s)
+	}
+	return true
+}
+
+// AwaitReady reads from a worker until its ready frame. What stands before that
+// is not protocol but what the program printed while it started: it is handed to
+// stray, in pieces, before AwaitReady returns. The frame is recognised by the
+// nonce, which the program cannot print by chance. From then on the reader is
+// strict, and its Total counts from the first byte of the ready frame.
+//
+// The error is ErrNoReady (and io.EOF or what the source returned) when the
+// stream ends before, a *ProtocolError or ErrVersion for a bad ready frame.
+func (r *Reader) AwaitReady(h *Hello, stray func([]byte)) (*Ready, error) {
+	// length (4), array head, kind, id, bin8 head (2)
+	const before = headerSize + 5
+	deadline := r.deadline
+	r.deadline = nil // how long the start may take is the caller's to bound
+	defer func() { r.deadline = deadline }()
+	for {
+		if i := bytes.Index(r.buf[r.r:r.w], h.Nonce[:]); i >= 0 {
+			start := r.r + i - before
+			if start < r.r || !bytes.Equal(r.buf[start+headerSize+1:start+before], []byte{byte(KindReady), 0, 0xc4, NonceSize}) {
+				return nil, violation(KindReady, "nonce out of place")
+			}
+			if start > r.r {
+				stray(r.buf[r.r:start])
+				r.r = start
+			}
+			r.total = uint64(r.w - r.r)
+			break
+		}
+		// Keep what may be the beginning of the frame.
+		if keep := before + NonceSize - 1; r.w-r.r > keep {
+			stray(r.buf[r.r : r.w-keep])
+			r.r = r.w - keep
+		}
+		if err := r.fill(); err != nil {
+			if r.w > r.r {
+				stray(r.buf[r.r:r.w])
+				r.r = r.w
+			}
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				err = io.EOF
+			}
+			return nil, fmt.Errorf("%w: %w", ErrNoReady, err)
+		}
+	}
+	if n := binary.BigEndian.Uint32(r.buf[r.r:]); n == 0 || n > MaxFrame {
+		return nil, violation(KindReady, "frame of %d bytes", n)
+	}
+	r.deadline = deadline
+	body, err := r.Next()
+	if err != nil {
+		return nil, err
+	}
+	return ParseReady(body, h)
+}

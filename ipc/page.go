@@ -1,0 +1,106 @@
+package ipc
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Page is memory that a worker shares with its supervisor, so that the death of
+// the worker, at whatever moment, leaves no doubt about what it had done:
+//
+//   - for each job that runs at a time, the id of the one that it started last,
+//     stored just before the task's function is called;
+//   - a ring with the last bytes of the worker's stream of frames, and how far
+//     that stream goes. A result counts as given once it is in the ring; the
+//     pipe may get it later, together with others. After the end of the pipe the
+//     supervisor takes from the ring what the pipe had not yet brought.
+//
+// All numbers are in the byte order of the machine; the stores are atomic. The
+// supervisor takes what it reads as a hint from a hostile source: bytes from the
+// ring go through the same reader as those from the pipe.
+//
+// Layout: 0 magic u32 · 4 slots u32 · 8 ring bytes u32, a power of two · 64 end
+// u64, the stream's length counted from the ready frame · 128 + 64·i started
+// u64 of slot i · 4096 the ring.
+type Page struct{ mem []byte }
+
+const (
+	pageMagic   = 0x4d505031 // "MPP1"
+	pageEnd     = 64
+	pageSlots   = 128
+	slotStride  = 64
+	ringOffset  = 4096
+	maxPageSize = ringOffset + 16<<20
+
+	// MaxSlots is the number of jobs at a time that a page has room for.
+	MaxSlots = (ringOffset - pageSlots) / slotStride
+
+	// RingSize is the size in bytes of the ring that a supervisor offers.
+	RingSize = 256 << 10
+
+	// PageSize is the size in bytes of the whole page.
+	PageSize = ringOffset + RingSize
+)
+
+// ErrBadPage is returned for memory that holds no page.
+var ErrBadPage = errors.New("not a shared page")
+
+// FormatPage makes a page of zeroed memory of at least PageSize bytes; the
+// supervisor does this before the worker starts.
+func FormatPage(mem []byte) (*Page, error) {
+	if len(mem) < PageSize {
+		return nil, ErrBadPage
+	}
+	binary.NativeEndian.PutUint32(mem[4:], MaxSlots)
+	binary.NativeEndian.PutUint32(mem[8:], RingSize)
+	binary.NativeEndian.PutUint32(mem[0:], pageMagic)
+	return &Page{mem[:PageSize]}, nil
+}
+
+// OpenPage is what a worker does with the memory it was given.
+func OpenPage(mem []byte) (*Page, error) {
+	if len(mem) < PageSize || len(mem) > maxPageSize ||
+		binary.NativeEndian.Uint32(mem) != pageMagic ||
+		binary.NativeEndian.Uint32(mem[4:]) != MaxSlots ||
+		binary.NativeEndian.Uint32(mem[8:]) != RingSize {
+		return nil, ErrBadPage
+	}
+	return &Page{mem[:PageSize]}, nil
+}
+
+func (p *Page) word(off int) *atomic.Uint64 {
+	return (*atomic.Uint64)(unsafe.Pointer(&p.mem[off]))
+}
+
+// SetStarted records that slot runs the job with this id.
+func (p *Page) SetStarted(slot int, id uint64) { p.word(pageSlots + slot*slotStride).Store(id) }
+
+// Started returns the id of the last job that slot has started, 0 for none.
+func (p *Page) Started(slot int) uint64 { return p.word(pageSlots + slot*slotStride).Load() }
+
+// Ring returns the ring's bytes, for the worker to write.
+func (p *Page) Ring() []byte { return p.mem[ringOffset:] }
+
+// SetEnd publishes that the stream up to offset n is in the ring or the pipe.
+func (p *Page) SetEnd(n uint64) { p.word(pageEnd).Store(n) }
+
+// Rest returns a copy of the stream's bytes from offset received on, as far as
+// the worker had published them. Nil if there are none, or if what the page says
+// cannot be true.
+func (p *Page) Rest(received uint64) []byte {
+	end := p.word(pageEnd).Load()
+	if end <= received || end-received > RingSize {
+		return nil
+	}
+	ring := p.mem[ringOffset:]
+	from, n := int(received%RingSize), int(end-received)
+	out := make([]byte, 0, n)
+	if from+n > RingSize {
+		out = append(out, ring[from:]...)
+		n -= RingSize - from
+		from = 0
+	}
+	return append(out, ring[from:from+n]...)
+}
