@@ -55,12 +55,18 @@ func BenchmarkRun(b *testing.B) {
 		b.Fatal(err)
 	}
 	def, _ := Lookup("bench.echo")
-	var out []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		if out, err = def.Run(context.Background(), payload, out[:0]); err != nil {
-			b.Fatal(err)
-		}
+	for name, run := range map[string]func(context.Context, []byte, []byte) ([]byte, error){
+		"goroutine": def.Run, "in place": def.RunInPlace,
+	} {
+		b.Run(name, func(b *testing.B) {
+			var out []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				if out, err = run(context.Background(), payload, out[:0]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -11,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/feac4032/multiproc/ipc"
 	"github.com/vmihailenco/msgpack/v5"
 )
 
 // Decode decodes one msgpack value into what v points to, strictly: see the
 // package documentation for what is refused. What v pointed to before is
 // forgotten; after an error it is the zero value. data is not kept. Errors are
-// [*ValueError], or name the type if it cannot travel at all.
+// [*ValueError], unless v is not a pointer.
 func Decode(data []byte, v any) error {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {
@@ -25,7 +26,7 @@ func Decode(data []byte, v any) error {
 	}
 	p, err := planOf(rv.Type().Elem())
 	if err != nil {
-		return fmt.Errorf("decode into %T: %w", v, err)
+		return typeFault("decode", "value", err)
 	}
 	return decodeValue(data, rv.Elem(), p, "value")
 }
@@ -492,14 +493,16 @@ func (m methods) decoder(t reflect.Type) func(*reader, reflect.Value) error {
 		if err != nil {
 			return err
 		}
+		// The method may read its value into a map, which would hide keys that
+		// are given twice.
+		if err := ipc.ValidatePayload(raw); err != nil {
+			return &ValueError{Op: "decode", Reason: err.Error(), Err: err}
+		}
 		isNil := len(raw) == 1 && raw[0] == 0xc0
 		if isNil && nilable(t.Kind()) {
 			return nil
 		}
 		target := v.Addr().Interface()
-		if !reflect.PointerTo(t).Implements(methodPairs[m.kind-1].dec) {
-			return decodeErrorf("%v has no method that decodes it", t)
-		}
 		switch m.kind {
 		case methodsCustom:
 			if isNil {

@@ -2,7 +2,6 @@ package task
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"reflect"
 	"strconv"
@@ -15,7 +14,7 @@ import (
 // Encode appends v as one msgpack value to dst. It refuses what could not be
 // decoded again: types that cannot travel, also inside an any, and values that
 // nest deeper than 100, which a cycle does. On error dst is returned as it was;
-// errors are [*ValueError], or name the type if it cannot travel at all.
+// errors are [*ValueError].
 func Encode(dst []byte, v any) ([]byte, error) {
 	if out, ok := appendScalar(dst, v); ok {
 		return out, nil
@@ -23,7 +22,7 @@ func Encode(dst []byte, v any) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	p, err := planOf(rv.Type())
 	if err != nil {
-		return dst, fmt.Errorf("encode %T: %w", v, err)
+		return dst, typeFault("encode", "value", err)
 	}
 	if p.byPointer {
 		held := reflect.New(rv.Type()).Elem()
@@ -267,7 +266,7 @@ func walkInterface(w *walker, v reflect.Value) error {
 	}
 	p, err := planOf(v.Type())
 	if err != nil {
-		return encodeErrorf("%v", err)
+		return typeFault("encode", "", err)
 	}
 	if p.byPointer {
 		return encodeErrorf("%v is encoded by a method of its pointer: put a pointer here", v.Type())

@@ -30,7 +30,6 @@ type plan struct {
 // typeError says why a type cannot travel.
 type typeError struct {
 	path   string
-	typ    reflect.Type
 	reason string
 }
 
@@ -44,7 +43,16 @@ func (e *typeError) Error() string {
 func withinType(step string, err error) error {
 	var e *typeError
 	if errors.As(err, &e) {
-		return &typeError{path: step + e.path, typ: e.typ, reason: e.reason}
+		return &typeError{path: step + e.path, reason: e.reason}
+	}
+	return err
+}
+
+// typeFault turns a typeError into the error of a value of that type.
+func typeFault(op, root string, err error) error {
+	var e *typeError
+	if errors.As(err, &e) {
+		return &ValueError{Op: op, Path: root + e.path, Reason: e.reason}
 	}
 	return err
 }
@@ -151,7 +159,7 @@ func (c compiler) fill(p *plan, t reflect.Type) error {
 }
 
 func unsupported(t reflect.Type, why string) error {
-	return &typeError{typ: t, reason: fmt.Sprintf("type %v cannot travel: %s", t, why)}
+	return &typeError{reason: fmt.Sprintf("type %v cannot travel: %s", t, why)}
 }
 
 func (c compiler) pointer(p *plan, t reflect.Type) error {

@@ -17,52 +17,55 @@ import (
 // not fit, an error, a panic (a [*PanicError] with its stack, also for run-time
 // errors such as an index out of range), a call of runtime.Goexit
 // ([ErrGoexit]), a result that cannot be encoded. dst is then returned as it
-// was. To that end the task runs on a goroutine of its own.
+// was. To that end the task runs on a goroutine of its own, which costs about a
+// microsecond; [Def.RunInPlace] does without.
 //
 // Go's fatal errors cannot be recovered: concurrent map writes, stack overflow,
 // a deadlock of all goroutines, memory exhaustion, and a panic on another
 // goroutine that the task has started all end the process.
 func (d *Def) Run(ctx context.Context, payload, dst []byte) ([]byte, error) {
 	r := runs.Get().(*run)
-	r.stage, r.finished = StageArgument, false
-	r.out, r.err = dst, nil
 	go r.do(d, ctx, payload, dst)
 	<-r.done
-	out, err, stage := r.out, r.err, r.stage
-	r.out, r.err = nil, nil
+	out, err, returned := r.out, r.err, r.returned
+	r.out, r.err, r.returned = nil, nil, false
 	runs.Put(r)
-	if err != nil {
-		return dst, &StageError{Task: d.name, Stage: stage, Err: err}
+	if !returned {
+		return dst, &StageError{Task: d.name, Stage: StageFunction, Err: ErrGoexit}
 	}
-	return out, nil
+	return out, err
 }
 
-// run is one call of a task.
+// run hands the outcome of one call from the task's goroutine to Run.
 type run struct {
-	stage    Stage
-	finished bool
 	out      []byte
 	err      error
+	returned bool
 	done     chan struct{}
+}
+
+func (r *run) do(d *Def, ctx context.Context, payload, dst []byte) {
+	defer func() { r.done <- struct{}{} }()
+	r.out, r.err = d.RunInPlace(ctx, payload, dst)
+	r.returned = true
 }
 
 var runs = sync.Pool{New: func() any { return &run{done: make(chan struct{}, 1)} }}
 
-func (r *run) do(d *Def, ctx context.Context, payload, dst []byte) {
+// RunInPlace is Run on the calling goroutine. A task that calls runtime.Goexit
+// ends that goroutine: RunInPlace does not return, and only the caller's
+// deferred functions can tell, and have to report ErrGoexit.
+func (d *Def) RunInPlace(ctx context.Context, payload, dst []byte) (out []byte, err error) {
+	stage := StageArgument
 	defer func() {
-		if !r.finished {
-			// A panic with nil has been an error of its own since Go 1.21, so
-			// that nothing to recover means Goexit.
-			if v := recover(); v != nil {
-				r.err = newPanicError(v)
-			} else {
-				r.err = ErrGoexit
-			}
+		if v := recover(); v != nil {
+			err = newPanicError(v)
 		}
-		r.done <- struct{}{}
+		if err != nil {
+			out, err = dst, &StageError{Task: d.name, Stage: stage, Err: err}
+		}
 	}()
-	r.out, r.err = d.call(r, ctx, payload, dst)
-	r.finished = true
+	return d.call(&stage, ctx, payload, dst)
 }
 
 // newPanicError must be called by the deferred function that recovered v.

@@ -4,11 +4,13 @@ import (
 	"encoding/binary"
 	"math"
 	"time"
+
+	"github.com/feac4032/multiproc/ipc"
 )
 
-// maxDepth bounds how deep arrays and maps nest, in both directions. It is the
-// bound of the frame validator for payloads.
-const maxDepth = 100
+// maxDepth bounds how deep arrays and maps nest, in both directions: what is
+// deeper would not pass the frames.
+const maxDepth = ipc.MaxPayloadDepth
 
 // timeExt is the extension type that msgpack reserves for timestamps.
 const timeExt = -1
