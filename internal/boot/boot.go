@@ -1,0 +1,123 @@
+package boot
+
+import "syscall"
+
+// Values of Role.
+const (
+	Program = ""       // not started by a supervisor
+	Worker  = "worker" // serves a link on In and Out
+	Guard   = "guard"  // the parent of a supervisor's children
+)
+
+// Environment variables that give a process its role. Both are removed from
+// the environment as soon as they were read.
+const (
+	WorkerMarker = "MULTIPROC_WORKER"
+	GuardMarker  = "MULTIPROC_GUARD"
+)
+
+var (
+	// Role is what this process was started as.
+	Role = Program
+
+	// In and Out are a worker's link: frames from and to the supervisor.
+	// They are close-on-exec and at least 10. -1 in any other role.
+	In, Out = -1, -1
+
+	// Page is a worker's shared page, -1 when none was offered.
+	Page = -1
+
+	// Control and Parent are a guardian's control socket and the pidfd of its
+	// supervisor. -1 in any other role.
+	Control, Parent = -1, -1
+
+	// Err says why a process that carries a marker cannot fill its role: the
+	// marker is malformed, or a descriptor it names is not open. The
+	// descriptors of the role are then not to be used.
+	Err error
+)
+
+// markerError is a marker that does not parse. It exists because package
+// errors is not a dependency worth having this early.
+type markerError struct{ name, value string }
+
+func (e *markerError) Error() string {
+	return "environment variable " + e.name + " is malformed: \"" + e.value + "\""
+}
+
+func init() {
+	if v, ok := syscall.Getenv(GuardMarker); ok {
+		Role = Guard
+		clearMarkers()
+		fields, ok := parse(v)
+		if !ok || fields.ctl < 0 || fields.parent < 0 {
+			Err = &markerError{GuardMarker, v}
+			return
+		}
+		Control, Parent = fields.ctl, fields.parent
+		Err = adoptGuard()
+		return
+	}
+	if v, ok := syscall.Getenv(WorkerMarker); ok {
+		Role = Worker
+		clearMarkers()
+		fields, ok := parse(v)
+		if !ok {
+			Err = &markerError{WorkerMarker, v}
+			return
+		}
+		Err = divert(fields.out, fields.page)
+	}
+}
+
+func clearMarkers() {
+	// The only errors are about the name, which is a valid constant.
+	_ = syscall.Unsetenv(WorkerMarker)
+	_ = syscall.Unsetenv(GuardMarker)
+}
+
+// marker is a parsed marker; -1 stands for a key that is absent.
+type marker struct{ out, page, ctl, parent int }
+
+// parse reads "key=number key=number". Keys it does not know are skipped, so
+// that a newer supervisor can offer more to an older program.
+func parse(s string) (m marker, ok bool) {
+	m = marker{-1, -1, -1, -1}
+	for i := 0; i < len(s); {
+		if s[i] == ' ' {
+			i++
+			continue
+		}
+		start := i
+		for i < len(s) && s[i] != '=' && s[i] != ' ' {
+			i++
+		}
+		key := s[start:i]
+		if i == len(s) || s[i] != '=' || key == "" {
+			return m, false
+		}
+		i++
+		start = i
+		value := 0
+		for ; i < len(s) && s[i] != ' '; i++ {
+			if s[i] < '0' || s[i] > '9' || i-start >= 6 {
+				return m, false
+			}
+			value = value*10 + int(s[i]-'0')
+		}
+		if i == start {
+			return m, false
+		}
+		switch key {
+		case "out":
+			m.out = value
+		case "page":
+			m.page = value
+		case "ctl":
+			m.ctl = value
+		case "parent":
+			m.parent = value
+		}
+	}
+	return m, true
+}

@@ -1,0 +1,255 @@
+package spawn
+
+import (
+	"encoding/binary"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lane is a thread of the guardian that runs one process at a time: receive,
+// fork and exec, wait, report. So there are no ids to match, and nobody else
+// reaps its process. The thread is the process's parent and lives as long as
+// the process: parent-death signals are bound to it.
+type lane struct {
+	g    *guard
+	sock int
+	tid  int
+	poll *waiter
+	buf  []byte // inlineMax
+	out  []byte
+	sys  syscall.SysProcAttr
+	pidf int
+}
+
+func newLane(g *guard, sock int) *lane {
+	return &lane{g: g, sock: sock, poll: newWaiter(), buf: make([]byte, inlineMax)}
+}
+
+// Entries of a lane's poll set.
+const (
+	pollSock = iota
+	pollChild
+)
+
+func (l *lane) serve() {
+	runtime.LockOSThread() // never undone: the thread ends with the lane
+	l.tid = unix.Gettid()
+	// Children inherit the mask of the thread that forks.
+	var none unix.Sigset_t
+	unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
+	l.sys = syscall.SysProcAttr{
+		Setsid: true,
+		// The guardian's sweep is what can be relied on. This is for the case
+		// that guardian and supervisor are killed at the same moment.
+		Pdeathsig: syscall.SIGKILL,
+		PidFD:     &l.pidf,
+	}
+	for l.sock >= 0 {
+		l.poll.fds[pollSock].Fd = int32(l.sock)
+		l.poll.wait(&l.g.spinning)
+		b, fds, truncated, ok := l.receive()
+		if !ok {
+			continue
+		}
+		if len(b) > 0 && (b[0] == msgStart || b[0] == msgStartMemfd) {
+			l.run(b, fds, truncated)
+			continue
+		}
+		// A signal that arrives here was for a process that has ended.
+		closeAll(fds)
+	}
+}
+
+// receive takes in a packet; when the supervisor has closed the lane, l.sock
+// becomes -1.
+func (l *lane) receive() (b []byte, fds []int, truncated, ok bool) {
+	n, fds, truncated, err := receive(l.sock, l.buf, unix.MSG_DONTWAIT)
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return nil, nil, false, false
+	case err != nil || n == 0:
+		closeAll(fds)
+		unix.Close(l.sock)
+		l.sock = -1
+		l.poll.fds[pollSock].Fd = -1
+		return nil, nil, false, false
+	}
+	return l.buf[:n], fds, truncated, true
+}
+
+// send is best effort: when the supervisor is gone, nobody listens.
+func (l *lane) send(b []byte) {
+	l.out = b[:0]
+	if l.sock < 0 {
+		return
+	}
+	for {
+		if _, err := unix.SendmsgN(l.sock, b, nil, nil, unix.MSG_NOSIGNAL); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// run serves one start request to its end.
+func (l *lane) run(b []byte, fds []int, truncated bool) {
+	req, rest, err := decodeHead(b)
+	if err != nil {
+		closeAll(fds)
+		return
+	}
+	t, begun := l.start(&req, rest, b[0] == msgStartMemfd, fds, truncated)
+	// The process has its own by now; while these are open, nobody sees the
+	// end of a pipe.
+	closeAll(fds)
+	l.send(begun.append(l.out))
+	if t == nil {
+		return
+	}
+	l.follow(t, req.number)
+}
+
+// start executes the request. It returns a tree, or what went wrong.
+func (l *lane) start(req *request, rest []byte, memfd bool, fds []int, truncated bool) (*tree, started) {
+	fail := func(op byte, err error) (*tree, started) {
+		errno, ok := err.(syscall.Errno)
+		if !ok || errno == 0 {
+			errno = syscall.EINVAL
+		}
+		return nil, started{number: req.number, errno: errno, op: op}
+	}
+	if truncated {
+		return fail(opPass, syscall.EMFILE)
+	}
+	if memfd {
+		if len(fds) == 0 {
+			return fail(opPass, syscall.EBADF)
+		}
+		text, err := readMemfd(fds[len(fds)-1])
+		if err != nil {
+			return fail(opPass, err)
+		}
+		rest, fds = text, fds[:len(fds)-1]
+	}
+	if err := req.decodeStrings(rest); err != nil {
+		return fail(opPass, syscall.EBADMSG)
+	}
+	files := make([]uintptr, max(len(req.slots), 3))
+	for i := range files {
+		files[i] = uintptr(l.g.null)
+		if i < len(req.slots) && req.slots[i] == 1 {
+			if len(fds) == 0 {
+				return fail(opPass, syscall.EBADF)
+			}
+			files[i], fds = uintptr(fds[0]), fds[1:]
+		}
+	}
+	t := &tree{tid: l.tid, since: clock(unix.CLOCK_BOOTTIME)}
+	if n := len(req.envv); n > 0 && isMarker(req.envv[n-1]) {
+		_, value, _ := strings.Cut(req.envv[n-1], "=")
+		t.marker = value[strings.LastIndexByte(value, '/')+1:]
+	}
+
+	l.g.gate.RLock()
+	defer l.g.gate.RUnlock()
+	if l.g.closing {
+		return fail(opClosed, syscall.ESHUTDOWN)
+	}
+	pid, err := syscall.ForkExec(req.path, req.argv, &syscall.ProcAttr{Dir: req.dir, Env: req.envv, Files: files, Sys: &l.sys})
+	if err != nil {
+		if req.dir != "" && unix.Access(req.dir, unix.X_OK) != nil || notDirectory(req.dir) {
+			return fail(opChdir, err)
+		}
+		return fail(opExec, err)
+	}
+	t.pid = pid
+	l.g.mu.Lock()
+	l.g.trees[pid] = t
+	l.g.mu.Unlock()
+	l.g.wake()
+	return t, started{number: req.number, pid: pid}
+}
+
+func notDirectory(dir string) bool {
+	if dir == "" {
+		return false
+	}
+	fi, err := os.Stat(dir)
+	return err == nil && !fi.IsDir()
+}
+
+// follow waits for the end of t, delivering signals meanwhile, and reports it.
+func (l *lane) follow(t *tree, number uint64) {
+	l.poll.fds[pollChild].Fd = int32(l.pidf)
+	for {
+		l.poll.wait(&l.g.spinning)
+		if l.poll.ready(pollChild) {
+			break
+		}
+		b, fds, _, ok := l.receive()
+		closeAll(fds)
+		if l.sock < 0 {
+			// Nobody is interested any more, or the supervisor is dead.
+			l.g.signal(t, syscall.SIGKILL, wholeTree)
+		}
+		if !ok {
+			continue
+		}
+		if n, sig, to, err := decodeSignal(b); err == nil && n == number {
+			l.g.signal(t, sig, to)
+		}
+	}
+	unix.Close(l.pidf)
+	l.poll.fds[pollChild].Fd = -1
+	l.reap(t, number)
+}
+
+// reap reports the end of t. While its process is not reaped its id, and that
+// of its session, cannot be given to another.
+func (l *lane) reap(t *tree, number uint64) {
+	r := report{at: clockNow(), empty: true}
+	var left, unclear []int
+	if !l.g.noOrphans() {
+		l.send(binary.LittleEndian.AppendUint64(append(l.out, msgExited), number))
+		left, unclear = l.g.empty(t)
+	}
+	var usage syscall.Rusage
+	for {
+		if _, err := syscall.Wait4(t.pid, &r.wait, 0, &usage); err != syscall.EINTR {
+			break
+		}
+	}
+	if l.hasChildren() {
+		more, _ := l.g.empty(t)
+		left = append(left, more...)
+	}
+	l.g.mu.Lock()
+	delete(l.g.trees, t.pid)
+	l.g.ended.Broadcast()
+	l.g.mu.Unlock()
+
+	r.user, r.sys = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
+	r.maxRSS = usage.Maxrss << 10
+	r.empty, r.leaked = len(left) == 0, append(left, unclear...)
+	l.send(r.append(l.out, number))
+}
+
+// hasChildren reports whether this thread is the parent of any process. It asks
+// without reaping one.
+func (l *lane) hasChildren() bool {
+	_, _, errno := unix.RawSyscall6(unix.SYS_WAITID, unix.P_ALL, 0, 0,
+		unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WNOTHREAD|unix.WALL, 0, 0)
+	return errno != unix.ECHILD
+}
+
+// readMemfd reads all of a memfd that the supervisor wrote.
+func readMemfd(fd int) ([]byte, error) {
+	if _, err := unix.Seek(fd, 0, 0); err != nil {
+		return nil, err
+	}
+	return readAll(fd)
+}

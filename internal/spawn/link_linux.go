@@ -1,0 +1,163 @@
+package spawn
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// link is the supervisor's end of a lane. One process at a time uses it.
+type link struct {
+	in     *instance
+	file   *os.File
+	raw    syscall.RawConn
+	number uint64 // of the process; written before the process is known to others
+	buf    []byte // of receive
+}
+
+// newLink makes a lane and hands the other end to the guardian.
+func newLink(in *instance) (*link, error) {
+	ours, theirs, err := socketpair()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(theirs)
+	l := &link{in: in, file: os.NewFile(uintptr(ours), "lane"), buf: make([]byte, 50+4*maxLeaked)}
+	if l.raw, err = l.file.SyscallConn(); err == nil {
+		var control syscall.RawConn
+		if control, err = in.control.SyscallConn(); err == nil {
+			err = sendPacket(control, []byte{msgLane}, unix.UnixRights(theirs))
+		}
+	}
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *link) close() { _ = l.file.Close() }
+
+// sendPacket blocks while the other end is slow to take packets in.
+func sendPacket(c syscall.RawConn, b, oob []byte) error {
+	var sent error
+	err := c.Write(func(fd uintptr) bool {
+		for {
+			_, sent = unix.SendmsgN(int(fd), b, oob, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+			if sent != unix.EINTR {
+				return sent != unix.EAGAIN
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return sent
+}
+
+// receive returns the next packet, which is valid until the next call. It is
+// empty when the guardian has closed the lane.
+func (l *link) receive() ([]byte, error) {
+	var n int
+	var got error
+	err := l.raw.Read(func(fd uintptr) bool {
+		for {
+			n, got = unix.Read(int(fd), l.buf)
+			if got != unix.EINTR {
+				return got != unix.EAGAIN
+			}
+		}
+	})
+	if err == nil {
+		err = got
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.buf[:n], nil
+}
+
+// signal implements handle.
+func (l *link) signal(sig syscall.Signal, to scope) error {
+	err := sendPacket(l.raw, appendSignal(nil, l.number, sig, to), nil)
+	if gone(err) {
+		return nil // the guardian is dead: the sweep kills the process
+	}
+	return err
+}
+
+// sendStart sends a start request with its descriptors.
+func (l *link) sendStart(number uint64, s *Spec, marker string) error {
+	slots := make([]byte, len(s.Files))
+	fds := make([]int, 0, len(s.Files)+1)
+	for i, f := range s.Files {
+		if f == nil {
+			continue
+		}
+		fd, err := blocking(f)
+		if err != nil {
+			return err
+		}
+		slots[i] = 1
+		fds = append(fds, fd)
+	}
+	defer runtime.KeepAlive(s)
+
+	b := appendStrings(appendStart(make([]byte, 0, 4096), msgStart, number, slots), s, marker)
+	if len(b) <= inlineMax {
+		return sendPacket(l.raw, b, rights(fds))
+	}
+	head := len(appendStart(nil, msgStart, number, slots))
+	if len(b) > execMax || len(fds) == maxFiles {
+		return &StartError{Path: s.Path, Op: "exec", Detail: s.sizes(), Err: syscall.E2BIG}
+	}
+	text, err := memfd(b[head:])
+	if err != nil {
+		return err
+	}
+	defer unix.Close(text)
+	return sendPacket(l.raw, appendStart(nil, msgStartMemfd, number, slots), rights(append(fds, text)))
+}
+
+func rights(fds []int) []byte {
+	if len(fds) == 0 {
+		return nil
+	}
+	return unix.UnixRights(fds...)
+}
+
+// blocking returns f's descriptor, in blocking mode: this runtime's own pipes
+// are not, and a program that finds its output so fails with EAGAIN.
+func blocking(f *os.File) (fd int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var inner error
+	err = raw.Control(func(n uintptr) {
+		fd = int(n)
+		inner = syscall.SetNonblock(fd, false)
+	})
+	if err == nil {
+		err = inner
+	}
+	return fd, err
+}
+
+func memfd(b []byte) (int, error) {
+	fd, err := unix.MemfdCreate("start", unix.MFD_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	for len(b) > 0 {
+		n, err := unix.Write(fd, b)
+		if err != nil && err != unix.EINTR {
+			unix.Close(fd)
+			return -1, err
+		}
+		b = b[max(n, 0):]
+	}
+	return fd, nil
+}

@@ -1,0 +1,69 @@
+package spawn
+
+import (
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A blocking system call costs a Go program dearly when it ends within
+// milliseconds, as most of the guardian's do: the runtime's monitor takes the
+// thread's processor away and keeps waking up to look for more. So a lane
+// first waits for a short time without telling the runtime. Only spinSlots
+// lanes at once may, so that there is always a processor for the others, and
+// the wait is short, so that a collection is not held up.
+const (
+	guardProcs = 4
+	spinSlots  = guardProcs - 1
+	spinFor    = 5e6 // ns
+)
+
+// waiter is a lane's poll set. It lives on the heap: the kernel holds its
+// address while the goroutine's stack may move.
+type waiter struct {
+	fds     [2]unix.PollFd
+	timeout unix.Timespec
+}
+
+func newWaiter() *waiter {
+	w := &waiter{}
+	for i := range w.fds {
+		w.fds[i] = unix.PollFd{Fd: -1, Events: unix.POLLIN}
+	}
+	return w
+}
+
+// wait returns once a descriptor of the set is ready; -1 entries never are.
+func (w *waiter) wait(spinning *atomic.Int32) {
+	if spinning.Add(1) <= spinSlots {
+		w.timeout = unix.NsecToTimespec(spinFor)
+		n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&w.fds[0])), uintptr(len(w.fds)),
+			uintptr(unsafe.Pointer(&w.timeout)), 0, 0, 0)
+		spinning.Add(-1)
+		if errno == 0 && n > 0 {
+			return
+		}
+		if errno == unix.EINTR {
+			runtime.Gosched() // the runtime wants the thread
+		}
+	} else {
+		spinning.Add(-1)
+	}
+	for {
+		n, err := unix.Ppoll(w.fds[:], nil, nil)
+		if err == nil && n > 0 {
+			return
+		}
+		if err != nil && err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// ready reports whether descriptor i of the set was found readable, or at its
+// end, by the last wait.
+func (w *waiter) ready(i int) bool {
+	return w.fds[i].Fd >= 0 && w.fds[i].Revents != 0
+}

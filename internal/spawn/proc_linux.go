@@ -1,0 +1,274 @@
+package spawn
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// procStat is what the sweep needs of /proc/PID/stat. pid and start together
+// name a process: an id is not used again within a tick of the clock.
+type procStat struct {
+	pid                  int
+	state                byte
+	ppid, group, session int
+	start                uint64 // ticks of 10 ms since boot
+}
+
+func readStat(pid int) (procStat, bool) {
+	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return procStat{}, false
+	}
+	st, ok := parseStat(b)
+	return st, ok && st.pid == pid
+}
+
+// parseStat parses the one line of a stat file. The second field is the
+// program's name in parentheses and may hold anything, also spaces and
+// parentheses.
+func parseStat(b []byte) (st procStat, ok bool) {
+	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if open < 1 || end < open {
+		return st, false
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(b[:open])))
+	if err != nil {
+		return st, false
+	}
+	// f[0] is field 3 of proc(5).
+	f := bytes.Fields(b[end+1:])
+	if len(f) < 20 || len(f[0]) != 1 {
+		return st, false
+	}
+	st.pid, st.state = pid, f[0][0]
+	for i, p := range []*int{&st.ppid, &st.group, &st.session} {
+		if *p, err = strconv.Atoi(string(f[i+1])); err != nil {
+			return st, false
+		}
+	}
+	st.start, err = strconv.ParseUint(string(f[19]), 10, 64)
+	return st, err == nil
+}
+
+func (st procStat) dead() bool { return st.state == 'Z' || st.state == 'X' }
+
+// markerOf returns the value of TreeMarker in the environment with which pid
+// was executed; ok is false if that cannot be read or holds none.
+func markerOf(pid int) (value string, ok bool) {
+	path := "/proc/" + strconv.Itoa(pid) + "/environ"
+	// The environment reads as empty for an instant within execve.
+	for range 3 {
+		b, err := readProc(path)
+		if err != nil {
+			return "", false
+		}
+		if len(b) > 0 {
+			return findMarker(b)
+		}
+		unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	}
+	return "", false
+}
+
+func findMarker(environ []byte) (value string, ok bool) {
+	for kv := range bytes.SplitSeq(environ, []byte{0}) {
+		if isMarker(string(kv)) {
+			return string(kv[len(TreeMarker)+1:]), true
+		}
+	}
+	return "", false
+}
+
+// inTree reports whether a marker's value names the tree, on any level.
+func inTree(value, tree string) bool {
+	for v := range strings.SplitSeq(value, "/") {
+		if v == tree {
+			return true
+		}
+	}
+	return false
+}
+
+// ofGuardian reports whether a marker's value names any tree of the guardian
+// with this nonce.
+func ofGuardian(value, nonce string) bool {
+	for v := range strings.SplitSeq(value, "/") {
+		if len(v) > len(nonce) && v[len(nonce)] == '.' && v[:len(nonce)] == nonce {
+			return true
+		}
+	}
+	return false
+}
+
+// childrenOf appends the children of all threads of pid. It is complete only
+// for those that neither start nor end meanwhile; callers repeat it until
+// nothing is left.
+func childrenOf(dst []int, pid int) []int {
+	base := "/proc/" + strconv.Itoa(pid) + "/task"
+	tasks, err := readDirNumbers(base)
+	if err != nil {
+		return dst
+	}
+	for _, tid := range tasks {
+		dst = childrenOfThread(dst, pid, tid)
+	}
+	return dst
+}
+
+func childrenOfThread(dst []int, pid, tid int) []int {
+	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/children")
+	switch err {
+	case nil:
+		return appendNumbers(dst, b)
+	case syscall.ENOENT:
+		// A kernel without CONFIG_PROC_CHILDREN does not tell threads apart:
+		// give the main thread everything.
+		if tid == pid && !procChildren() {
+			return childrenByParent(dst, pid)
+		}
+	}
+	return dst
+}
+
+// procChildren reports whether this kernel lists children.
+func procChildren() bool {
+	return unix.Access("/proc/thread-self/children", unix.R_OK) == nil
+}
+
+func childrenByParent(dst []int, parent int) []int {
+	pids, err := readDirNumbers("/proc")
+	if err != nil {
+		return dst
+	}
+	for _, pid := range pids {
+		if st, ok := readStat(pid); ok && st.ppid == parent {
+			dst = append(dst, pid)
+		}
+	}
+	return dst
+}
+
+func appendNumbers(dst []int, b []byte) []int {
+	for f := range bytes.FieldsSeq(b) {
+		if n, err := strconv.Atoi(string(f)); err == nil {
+			dst = append(dst, n)
+		}
+	}
+	return dst
+}
+
+// readDirNumbers lists the entries of dir whose names are numbers.
+func readDirNumbers(dir string) ([]int, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	var out []int
+	for _, name := range names {
+		if n, err := strconv.Atoi(name); err == nil {
+			out = append(out, n)
+		}
+	}
+	return out, err
+}
+
+// readProc reads a file of /proc without the detour over the poller that
+// os.ReadFile takes. The error is a bare errno.
+func readProc(path string) ([]byte, error) {
+	fd, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	return readAll(fd)
+}
+
+func readAll(fd int) ([]byte, error) {
+	b := make([]byte, 0, 4096)
+	for {
+		n, err := retry(func() (int, error) { return unix.Read(fd, b[len(b):cap(b)]) })
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return b, nil
+		}
+		b = b[:len(b)+n]
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+	}
+}
+
+func retry(f func() (int, error)) (int, error) {
+	for {
+		if n, err := f(); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+// signalExact sends sig to the very process st was read from.
+func signalExact(st procStat, sig syscall.Signal) error {
+	fd, err := unix.PidfdOpen(st.pid, 0)
+	if err == nil {
+		defer unix.Close(fd)
+	} else if err != unix.EMFILE && err != unix.ENFILE {
+		return err
+	}
+	if now, ok := readStat(st.pid); !ok || now.start != st.start {
+		return unix.ESRCH
+	}
+	if fd < 0 {
+		return unix.Kill(st.pid, sig)
+	}
+	return unix.PidfdSendSignal(fd, sig, nil, 0)
+}
+
+// end is the event that a process has ended.
+type end struct{ pidfd int }
+
+// endOf is called while pid is known not to be reaped.
+func endOf(pid int) end {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return end{-1}
+	}
+	return end{fd}
+}
+
+// await returns when the process has ended or the time is over, and closes e.
+// Without a descriptor to be had (EMFILE) it returns soon.
+func (e end) await(timeout time.Duration) {
+	if e.pidfd < 0 {
+		timeout = min(timeout, time.Millisecond)
+	}
+	fds := []unix.PollFd{{Fd: int32(e.pidfd), Events: unix.POLLIN}}
+	unix.Poll(fds, int(timeout.Milliseconds())+1)
+	e.close()
+}
+
+func (e end) close() {
+	if e.pidfd >= 0 {
+		unix.Close(e.pidfd)
+	}
+}
+
+// clockNow reads CLOCK_MONOTONIC, which is the same in all processes.
+func clockNow() int64 { return clock(unix.CLOCK_MONOTONIC) }
+
+func clock(id int32) int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(id, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
+}

@@ -1,0 +1,130 @@
+package spawn
+
+import (
+	"sync"
+	"syscall"
+	"time"
+)
+
+// scope is whom a signal is for.
+type scope uint8
+
+const (
+	onlyProcess scope = iota // the process itself
+	wholeTree                // the process and all its descendants
+)
+
+// handle delivers signals to a process that has not ended.
+type handle interface {
+	signal(sig syscall.Signal, to scope) error
+}
+
+// Process is a started process and its descendants. All methods may be called
+// by many goroutines at once, and none but Stop outlives its call.
+type Process struct {
+	pid    int
+	exited chan struct{}
+	done   chan struct{}
+	status Status
+
+	mu     sync.Mutex
+	handle handle      // nil once the process has ended
+	ladder *time.Timer // of Stop; nil before
+	killAt time.Time   // when ladder fires
+}
+
+func newProcess(pid int, h handle) *Process {
+	return &Process{pid: pid, handle: h, exited: make(chan struct{}), done: make(chan struct{})}
+}
+
+// PID is the process id. It may belong to another process once Exited is
+// closed; signal through the methods.
+func (p *Process) PID() int { return p.pid }
+
+// Exited is closed when the process itself has ended, before its leftovers are
+// dealt with.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Done is closed when the process has ended and been reaped, and its tree was
+// emptied: what it left in the background is killed at once.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Status says how the process ended. It is the zero Status before Done is
+// closed.
+func (p *Process) Status() Status {
+	select {
+	case <-p.done:
+		return p.status
+	default:
+		return Status{}
+	}
+}
+
+// Signal sends sig to the process itself, not to its descendants. Like all
+// methods below it is a no-op when the process has ended, and never reaches
+// another process that was given the same id. An error says that the signal
+// could not be handed to the guardian.
+func (p *Process) Signal(sig syscall.Signal) error { return p.deliver(sig, onlyProcess) }
+
+// Terminate sends SIGTERM and then SIGCONT, so that stopped processes see it
+// too, to the process and all its descendants. Off Unix it is Kill.
+func (p *Process) Terminate() error { return p.deliver(syscall.SIGTERM, wholeTree) }
+
+// Kill sends SIGKILL to the process and all its descendants, also those that
+// have left its session and group.
+func (p *Process) Kill() error { return p.deliver(syscall.SIGKILL, wholeTree) }
+
+// Stop is Terminate, followed by Kill if the process has not ended within
+// grace. It returns after the first step; wait for Done. A later call can
+// shorten the time left, and not lengthen it.
+func (p *Process) Stop(grace time.Duration) error {
+	if grace <= 0 {
+		return p.Kill()
+	}
+	p.mu.Lock()
+	if at := time.Now().Add(grace); p.handle != nil && (p.ladder == nil || at.Before(p.killAt)) {
+		if p.ladder != nil {
+			p.ladder.Stop()
+		}
+		p.killAt = at
+		p.ladder = time.AfterFunc(grace, func() { _ = p.Kill() })
+	}
+	p.mu.Unlock()
+	return p.Terminate()
+}
+
+func (p *Process) deliver(sig syscall.Signal, to scope) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.handle == nil {
+		return nil
+	}
+	return p.handle.signal(sig, to)
+}
+
+func (p *Process) markExited() {
+	select {
+	case <-p.exited:
+	default:
+		close(p.exited)
+	}
+}
+
+// detach makes all methods no-ops. It is called before what the handle stands
+// for can be used for another process.
+func (p *Process) detach() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handle = nil
+	if p.ladder != nil {
+		p.ladder.Stop()
+	}
+}
+
+// end publishes the status. Only the goroutine that follows the process calls
+// it, after detach.
+func (p *Process) end(s Status) {
+	p.status = s
+	p.markExited()
+	close(p.done)
+}

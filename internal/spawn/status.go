@@ -1,0 +1,44 @@
+package spawn
+
+import (
+	"syscall"
+	"time"
+)
+
+// Status is how a process ended. It is valid once Done is closed.
+type Status struct {
+	// Code is the exit code, -1 when a signal ended the process or its end was
+	// not seen.
+	Code   int
+	Signal syscall.Signal // the signal that ended it, or 0
+	Core   bool           // it left a core dump
+
+	// User and System are the CPU time of the process and of the descendants
+	// it waited for.
+	User, System time.Duration
+
+	// MaxRSS is the largest resident set of any one of these, in bytes. It is
+	// never below the guardian's own, a few MiB, which the process had before
+	// exec. 0 where the system does not tell.
+	MaxRSS int64
+
+	// End is when the process itself ended.
+	End time.Time
+
+	// Lost says that the guardian died first: how the process ended is not
+	// known, only that it did.
+	Lost bool
+
+	// TreeEmpty says that none of the process's descendants is left. It is
+	// false when some could not be killed within 5 s, or may not be killed by
+	// this user; Leaked has their process ids. Off Linux it says only that the
+	// process group is empty. Leaked may name processes although TreeEmpty is
+	// true: orphans that left their session, hide their environment, and could
+	// as well belong to another process that still runs; they are killed when
+	// the last process that could own them ends.
+	TreeEmpty bool
+	Leaked    []int
+}
+
+// Success reports whether the process exited with code 0.
+func (s Status) Success() bool { return !s.Lost && s.Signal == 0 && s.Code == 0 }

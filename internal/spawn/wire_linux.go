@@ -1,0 +1,240 @@
+package spawn
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A lane carries one message per packet. Integers are little-endian; the first
+// byte is the kind. The two ends are always the same build of this package or,
+// with Options.Path, versions that agree on wireVersion.
+const wireVersion = 1
+
+const (
+	// Supervisor to lane.
+	msgStart      = 'S' // number u64, slots u8, slot flags, then strings
+	msgStartMemfd = 'M' // as msgStart, but the strings are in the memfd that is the last descriptor
+	msgSignal     = 'K' // number u64, signal u16, scope u8
+
+	// Lane to supervisor.
+	msgStarted = 's' // number u64, pid u32, errno u32, op u8
+	msgExited  = 'x' // number u64
+	msgEnded   = 'e' // number u64, report
+
+	// Guardian to supervisor, on control.
+	msgReady   = 'r' // version u8
+	msgRefused = 'f' // a lane's descriptor could not be taken in
+
+	// Supervisor to guardian, on control, with one descriptor: a new lane.
+	msgLane = 'l'
+)
+
+// What msgStarted says about the step that failed.
+const (
+	opExec byte = iota
+	opChdir
+	opPass
+	opClosed
+)
+
+// inlineMax bounds a message that goes through the socket. More travels in a
+// memfd, so that a lane's buffer can be small.
+const inlineMax = 16 << 10
+
+// execMax is above the most that Linux accepts for arguments and environment
+// (6 MiB), and keeps absurd requests from being copied.
+const execMax = 8 << 20
+
+// maxLeaked bounds the ids listed in an end report.
+const maxLeaked = 256
+
+var errWire = errors.New("malformed lane message")
+
+// request is a decoded msgStart.
+type request struct {
+	number     uint64
+	slots      []byte // 1: the next descriptor of the message, 0: the null device
+	path, dir  string
+	argv, envv []string
+}
+
+// appendStart encodes everything but the strings.
+func appendStart(b []byte, kind byte, number uint64, slots []byte) []byte {
+	b = append(b, kind)
+	b = binary.LittleEndian.AppendUint64(b, number)
+	b = append(b, byte(len(slots)))
+	return append(b, slots...)
+}
+
+// appendStrings encodes path, dir, argv and env, each string ended by NUL. The
+// env is s.Env without any older marker, and then marker.
+func appendStrings(b []byte, s *Spec, marker string) []byte {
+	str := func(v string) { b = append(append(b, v...), 0) }
+	str(s.Path)
+	str(s.Dir)
+	argv := s.argv()
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(argv)))
+	for _, a := range argv {
+		str(a)
+	}
+	for _, kv := range s.Env {
+		if !isMarker(kv) {
+			str(kv)
+		}
+	}
+	str(marker)
+	return b
+}
+
+func isMarker(kv string) bool {
+	const n = len(TreeMarker)
+	return len(kv) > n && kv[n] == '=' && kv[:n] == TreeMarker
+}
+
+// decodeHead reads what appendStart wrote and returns what follows it.
+func decodeHead(b []byte) (r request, rest []byte, err error) {
+	if len(b) < 10 || len(b) < 10+int(b[9]) {
+		return r, nil, errWire
+	}
+	r.number = binary.LittleEndian.Uint64(b[1:])
+	n := 10 + int(b[9])
+	r.slots = b[10:n]
+	return r, b[n:], nil
+}
+
+// decodeStrings reads what appendStrings wrote. The strings are copies.
+func (r *request) decodeStrings(b []byte) error {
+	// One copy for all strings: they live and die together.
+	all := string(b)
+	next := func() (v string, ok bool) {
+		v, all, ok = strings.Cut(all, "\x00")
+		return v, ok
+	}
+	var ok bool
+	if r.path, ok = next(); !ok {
+		return errWire
+	}
+	if r.dir, ok = next(); !ok || len(all) < 4 {
+		return errWire
+	}
+	argc := binary.LittleEndian.Uint32([]byte(all[:4]))
+	all = all[4:]
+	if argc == 0 || int(argc) > len(all) {
+		return errWire
+	}
+	r.argv = make([]string, argc)
+	for i := range r.argv {
+		if r.argv[i], ok = next(); !ok {
+			return errWire
+		}
+	}
+	for all != "" {
+		kv, ok := next()
+		if !ok {
+			return errWire
+		}
+		r.envv = append(r.envv, kv)
+	}
+	return nil
+}
+
+func appendSignal(b []byte, number uint64, sig syscall.Signal, to scope) []byte {
+	b = append(b, msgSignal)
+	b = binary.LittleEndian.AppendUint64(b, number)
+	b = binary.LittleEndian.AppendUint16(b, uint16(sig))
+	return append(b, byte(to))
+}
+
+func decodeSignal(b []byte) (number uint64, sig syscall.Signal, to scope, err error) {
+	if len(b) != 12 || b[0] != msgSignal {
+		return 0, 0, 0, errWire
+	}
+	return binary.LittleEndian.Uint64(b[1:]), syscall.Signal(binary.LittleEndian.Uint16(b[9:])), scope(b[11]), nil
+}
+
+// started is a decoded msgStarted.
+type started struct {
+	number uint64
+	pid    int
+	errno  syscall.Errno
+	op     byte
+}
+
+func (s started) append(b []byte) []byte {
+	b = append(b, msgStarted)
+	b = binary.LittleEndian.AppendUint64(b, s.number)
+	b = binary.LittleEndian.AppendUint32(b, uint32(s.pid))
+	b = binary.LittleEndian.AppendUint32(b, uint32(s.errno))
+	return append(b, s.op)
+}
+
+func decodeStarted(b []byte) (s started, err error) {
+	if len(b) != 18 || b[0] != msgStarted {
+		return s, errWire
+	}
+	s.number = binary.LittleEndian.Uint64(b[1:])
+	s.pid = int(binary.LittleEndian.Uint32(b[9:]))
+	s.errno = syscall.Errno(binary.LittleEndian.Uint32(b[13:]))
+	s.op = b[17]
+	return s, nil
+}
+
+// report is what a lane tells about a process that has ended.
+type report struct {
+	wait      syscall.WaitStatus
+	user, sys time.Duration
+	maxRSS    int64 // bytes
+	at        int64 // CLOCK_MONOTONIC, ns
+	empty     bool
+	leaked    []int
+}
+
+func (r *report) append(b []byte, number uint64) []byte {
+	b = append(b, msgEnded)
+	for _, v := range []uint64{number, uint64(r.wait), uint64(r.user), uint64(r.sys), uint64(r.maxRSS), uint64(r.at)} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	if r.empty {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
+	for _, pid := range r.leaked[:min(len(r.leaked), maxLeaked)] {
+		b = binary.LittleEndian.AppendUint32(b, uint32(pid))
+	}
+	return b
+}
+
+func decodeReport(b []byte) (number uint64, r report, err error) {
+	if len(b) < 50 || b[0] != msgEnded || (len(b)-50)%4 != 0 {
+		return 0, r, errWire
+	}
+	u := func(i int) uint64 { return binary.LittleEndian.Uint64(b[1+8*i:]) }
+	r.wait = syscall.WaitStatus(u(1))
+	r.user, r.sys = time.Duration(u(2)), time.Duration(u(3))
+	r.maxRSS, r.at = int64(u(4)), int64(u(5))
+	r.empty = b[49] == 1
+	for rest := range slices.Chunk(b[50:], 4) {
+		r.leaked = append(r.leaked, int(binary.LittleEndian.Uint32(rest)))
+	}
+	return u(0), r, nil
+}
+
+// status turns a report into what the caller sees. now and clock are one
+// instant, read as time.Time and as CLOCK_MONOTONIC.
+func (r *report) status(now time.Time, clock int64) Status {
+	s := Status{
+		Code: r.wait.ExitStatus(), // -1 unless exited
+		User: r.user, System: r.sys, MaxRSS: r.maxRSS,
+		End:       now.Add(-time.Duration(clock - r.at)),
+		TreeEmpty: r.empty, Leaked: r.leaked,
+	}
+	if r.wait.Signaled() {
+		s.Signal, s.Core = r.wait.Signal(), r.wait.CoreDump()
+	}
+	return s
+}
