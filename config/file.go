@@ -1,0 +1,42 @@
+package config
+
+import (
+	_ "embed"
+	"time"
+)
+
+// Schema is the JSON Schema (2020-12) of the job file, for editors.
+//
+//go:embed schema.json
+var Schema []byte
+
+// KillAfter is the time between TERM and KILL when the file does not say.
+const KillAfter = 5 * time.Second
+
+// Pos is a place in the job file. Both count from 1.
+type Pos struct{ Line, Col int }
+
+// File is a job file that was found to be right.
+type File struct {
+	Path string // as given to Load or Parse
+	Dir  string // folder of Path; what relative paths in the file are relative to
+	Name string // `name`; the file's base name without its extension if absent
+
+	Vars       []Field       // `vars`, in file order
+	Env        []EnvVar      // top-level `env`; already merged into every job's
+	InheritEnv *InheritEnv   // nil: not given
+	Workers    int           // 0: not given
+	Worker     *Worker       // nil: the stock worker
+	Deadline   time.Duration // of the whole run; 0: none
+	Halt       Halt          // zero: never
+	Output     string        // "group" or "none"; "": not given
+
+	Jobs   []*Job   // in file order
+	Levels [][]*Job // topological levels of `needs`, each in file order
+}
+
+// Output modes that a file or a flag may ask for.
+const (
+	OutputGroup = "group"
+	OutputNone  = "none"
+)

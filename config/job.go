@@ -1,0 +1,121 @@
+package config
+
+import "time"
+
+// Kind is what an instance of a job runs.
+type Kind uint8
+
+// The kinds of jobs. A job has exactly one.
+const (
+	Run   Kind = iota + 1 // an argv, without a shell
+	Shell                 // a script for sh -c, in which nothing is expanded
+	Task                  // a function of a worker program
+)
+
+// String gives the kind's key in the file.
+func (k Kind) String() string {
+	switch k {
+	case Run:
+		return "run"
+	case Shell:
+		return "shell"
+	case Task:
+		return "task"
+	}
+	return "unknown"
+}
+
+// Job is one entry of `jobs` with the file's defaults merged in.
+type Job struct {
+	ID  string
+	Pos Pos
+
+	Kind  Kind
+	Run   []*Template // argv; Kind Run
+	Shell string      // script, verbatim; Kind Shell
+	Task  string      // name; Kind Task
+	Args  *Args       // Kind Task; nil: the item itself, typed
+
+	Foreach *Foreach // nil: no items
+	Matrix  *Matrix  // nil: none
+
+	Needs           []*Job // in the order written
+	Level           int    // 0: needs nothing; otherwise one more than its deepest need
+	ContinueOnError bool   // a failure lets needs pass
+
+	Timeout     time.Duration // of one attempt; 0: none
+	KillAfter   time.Duration // between TERM and KILL; 0: KILL at once
+	Retry       Retry
+	MaxParallel int // slots at most; 0: no bound
+
+	Env        []EnvVar    // top level, defaults and job merged by name
+	InheritEnv *InheritEnv // the job's, else the file's; nil: neither says
+	Cwd        *Template   // nil: the file's folder
+	Stdin      *Stdin      // nil: /dev/null
+	OkExit     []int       // exit codes that count as ok; never empty
+	Worker     *Worker     // Kind Task: the job's, else the file's; nil: the stock worker
+}
+
+// Argv expands the command of a `run` job. It fails with an [*Error] where a
+// template does.
+func (j *Job) Argv(s *Scope) ([]string, error) {
+	argv := make([]string, len(j.Run))
+	for i, t := range j.Run {
+		text, err := t.Text(s)
+		if err != nil {
+			return nil, err
+		}
+		argv[i] = text
+	}
+	return argv, nil
+}
+
+// ExitOK reports whether an exit code counts as ok for a command of this job.
+func (j *Job) ExitOK(code int) bool {
+	for _, ok := range j.OkExit {
+		if ok == code {
+			return true
+		}
+	}
+	return false
+}
+
+// Uses reports whether any template of the job refers to root, one of item,
+// items, index, matrix, var, job, attempt and slot. The script of a `shell` job
+// is not searched: there values arrive in the environment.
+func (j *Job) Uses(root string) bool {
+	found := false
+	j.eachTemplate(func(t *Template) { found = found || t.Uses(root) })
+	return found
+}
+
+// eachTemplate calls f for every template of the job.
+func (j *Job) eachTemplate(f func(*Template)) {
+	for _, t := range j.Run {
+		f(t)
+	}
+	if j.Args != nil {
+		j.Args.eachTemplate(f)
+	}
+	for i := range j.Env {
+		f(j.Env[i].Value)
+	}
+	if j.Cwd != nil {
+		f(j.Cwd)
+	}
+	if j.Stdin == nil {
+		return
+	}
+	if j.Stdin.Text != nil {
+		f(j.Stdin.Text)
+	}
+	if j.Stdin.File != nil {
+		f(j.Stdin.File)
+	}
+}
+
+// Stdin is what an instance's standard input holds. Exactly one is set.
+type Stdin struct {
+	Text *Template
+	File *Template // path, relative to the file's folder
+}

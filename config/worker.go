@@ -1,0 +1,96 @@
+package config
+
+import (
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Worker says how the worker processes of tasks are started.
+type Worker struct {
+	Pos          Pos
+	Command      []string      // argv, relative to the file's folder; empty: the stock worker
+	StartTimeout time.Duration // from start to handshake; never 0
+}
+
+// StartTimeout is how long a worker may take from its start to its handshake
+// when the file does not say.
+const StartTimeout = 60 * time.Second
+
+var workerKeys = newKeyset("in worker",
+	key[*Worker]{name: "command", read: func(c *checker, n *yaml.Node, w *Worker) { w.Command = c.command(n, "command") }},
+	key[*Worker]{name: "start_timeout", read: func(c *checker, n *yaml.Node, w *Worker) {
+		if d, ok := c.duration(n, "start_timeout", 1); ok {
+			w.StartTimeout = d
+		}
+	}},
+	key[*Worker]{name: "init", later: true, read: readInit},
+	key[*Worker]{name: "max_jobs", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.positive(n, "max_jobs") }},
+	key[*Worker]{name: "max_age", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.duration(n, "max_age", 1) }},
+	key[*Worker]{name: "max_memory", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.size(n, "max_memory") }},
+	key[*Worker]{name: "idle_timeout", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.duration(n, "idle_timeout", 1) }},
+	key[*Worker]{name: "spares", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.integer(n, "spares", 0, maxCount) }},
+	key[*Worker]{name: "threads", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.positive(n, "threads") }},
+	key[*Worker]{name: "stuck_after", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.duration(n, "stuck_after", 1) }},
+	key[*Worker]{name: "limits", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.limits(n) }},
+	key[*Worker]{name: "isolation", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.isolation(n, "isolation") }},
+	key[*Worker]{name: "require_isolation", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.isolation(n, "require_isolation") }},
+)
+
+// worker reads an argv or a map.
+func (c *checker) worker(n *yaml.Node) *Worker {
+	if c.bad[n] {
+		return nil
+	}
+	w := &Worker{Pos: posOf(n), StartTimeout: StartTimeout}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		w.Command = c.command(n, "worker")
+	case yaml.MappingNode:
+		workerKeys.read(c, n, "worker", w)
+	default:
+		c.wrong(n, "write [program, argument]", "worker", "a list or a map")
+		return nil
+	}
+	return w
+}
+
+// command reads an argv in which no templates are expanded: workers are shared
+// by instances.
+func (c *checker) command(n *yaml.Node, what string) []string {
+	items, ok := c.list(n, what, false)
+	if !ok {
+		return nil
+	}
+	argv := make([]string, 0, len(items))
+	for i, e := range items {
+		if i == 0 {
+			if s, ok := c.fixed(e, what+": the program"); ok {
+				argv = append(argv, s)
+			}
+			continue
+		}
+		s, ok := c.text(e, what+": an argument")
+		if ok && hasRoot(s) {
+			c.failNode(e, "a worker serves many instances", "templates are not expanded in %s", what)
+			continue
+		}
+		argv = append(argv, s)
+	}
+	return argv
+}
+
+// taskInit is the map of `init` while it is checked.
+type taskInit struct{ task bool }
+
+var initKeys = newKeyset("in init",
+	key[*taskInit]{name: "task", read: func(c *checker, n *yaml.Node, i *taskInit) { c.taskName(n); i.task = true }},
+	key[*taskInit]{name: "args", read: func(c *checker, n *yaml.Node, _ *taskInit) { c.value(n) }},
+)
+
+func readInit(c *checker, n *yaml.Node, _ *Worker) {
+	var i taskInit
+	if _, ok := initKeys.read(c, n, "init", &i); ok && !i.task {
+		c.failNode(n, "", "init has no task")
+	}
+}
