@@ -46,11 +46,11 @@ type service struct {
 	URL   *url.URL
 	Next  *service
 	ByID  map[int16]string
-	short string
 }
 
 type row struct {
-	_msgpack struct{} `msgpack:",as_array"` //nolint:unused // read by msgpack
+	//lint:ignore U1000 msgpack reads its tag
+	_msgpack struct{} `msgpack:",as_array"`
 	A        int
 	B        string
 }
@@ -310,7 +310,7 @@ func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	note := "n"
 	values := []any{
-		"", "text", []byte{}, []byte(nil), 0, -1, math.MinInt64, math.MaxInt64, uint64(math.MaxUint64), int8(-128), uint8(255),
+		"", "text", []byte{}, []byte(nil), 0, -1, int64(math.MinInt64), int64(math.MaxInt64), uint64(math.MaxUint64), int8(-128), uint8(255),
 		int16(-300), uint16(65535), int32(math.MinInt32), uint32(math.MaxUint32), true, false, 1.5, float32(1.25), math.Inf(-1),
 		struct{}{}, time.Duration(5), time.Time{}, time.Unix(1<<40, 5).UTC(), time.Unix(-5, 5).UTC(),
 		[]string{"a", ""}, []string(nil), [3]int{1, 2, 3}, [][]int{{1}, nil, {}}, map[string]string{"a": "b"}, map[uint8]bool{1: true},

@@ -65,7 +65,7 @@ func encodeValue(dst []byte, v reflect.Value, p *plan, root string) ([]byte, err
 	}
 	s := scribes.Get().(*scribe)
 	s.buf = dst
-	s.enc.ResetWriter(s)
+	s.enc.Reset(s) // also what a type's own method has switched on
 	s.enc.UseCompactInts(true)
 	err := s.enc.EncodeValue(v)
 	out := s.buf

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -167,7 +168,7 @@ func (f *Failure) Append(dst []byte) []byte {
 	dst = appendString(appendString(dst, "msg"), f.Msg)
 	if len(f.Codes) > 0 {
 		dst = appendString(dst, "codes")
-		dst = append(dst, 0xdc, byte(len(f.Codes)>>8), byte(len(f.Codes)))
+		dst = binary.BigEndian.AppendUint32(append(dst, 0xdd), uint32(len(f.Codes)))
 		for _, code := range f.Codes {
 			dst = appendString(dst, code)
 		}

@@ -65,7 +65,7 @@ func (d *Def) RunInPlace(ctx context.Context, payload, dst []byte) (out []byte, 
 			out, err = dst, &StageError{Task: d.name, Stage: stage, Err: err}
 		}
 	}()
-	return d.call(&stage, ctx, payload, dst)
+	return d.call(ctx, &stage, payload, dst)
 }
 
 // newPanicError must be called by the deferred function that recovered v.

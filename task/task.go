@@ -19,7 +19,7 @@ type Task[In, Out any] struct {
 // Def is a defined task without its types, as a worker needs it.
 type Def struct {
 	name string
-	call func(stage *Stage, ctx context.Context, payload, dst []byte) ([]byte, error)
+	call func(ctx context.Context, stage *Stage, payload, dst []byte) ([]byte, error)
 }
 
 var registry struct {
@@ -53,7 +53,7 @@ func Define[In, Out any](name string, fn func(context.Context, In) (Out, error))
 		panic(fmt.Sprintf("task.Define(%q): %v", name, err))
 	}
 	def := &Def{name: name}
-	def.call = func(stage *Stage, ctx context.Context, payload, dst []byte) ([]byte, error) {
+	def.call = func(ctx context.Context, stage *Stage, payload, dst []byte) ([]byte, error) {
 		arg, err := in.decode(payload)
 		if err != nil {
 			return dst, err

@@ -21,16 +21,18 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type (
-	pair         struct{ A, B int }
+	pair struct{ A, B int }
+	//lint:ignore U1000 it is there to be of no use
 	hidden       struct{ a int }
 	onlyEncodes  struct{ X int }
 	onlyDecodes  struct{ X int }
 	crossed      struct{ X int }
 	pointerChain *pointerChain
 	embedsPtr    struct{ *pair }
-	plain        int
-	embedsInt    struct{ plain }
-	clash        struct {
+	plain        int //lint:ignore U1000 embedded below
+	//lint:ignore U1000 it is there to be refused
+	embedsInt struct{ plain }
+	clash     struct {
 		A int `msgpack:"x"`
 		B int `msgpack:"x"`
 	}
@@ -135,8 +137,7 @@ var (
 		case "panic error":
 			panic(errBusy)
 		case "nil map":
-			var m map[string]int
-			m["x"] = 1
+			writeTo(nil)
 		case "index":
 			return indexBeyond(nil), nil
 		case "nil pointer":
@@ -149,6 +150,8 @@ var (
 		return how, nil
 	})
 )
+
+func writeTo(m map[string]int) { m["x"] = 1 }
 
 //go:noinline
 func indexBeyond(s []int) int { return s[3] }
@@ -181,7 +184,7 @@ func TestRun_CallsTheTask(t *testing.T) {
 	}
 }
 
-func TestRun_ReportsWhatEverTheTaskDoes(t *testing.T) {
+func TestRun_ReportsWhateverTheTaskDoes(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		how       string
@@ -195,7 +198,7 @@ func TestRun_ReportsWhatEverTheTaskDoes(t *testing.T) {
 		{how: "panic", stage: task.StageFunction, text: "task test.misbehave: panic: boom", panicked: true, typ: "string", firstLine: "task_test.init"},
 		{how: "panic nil", stage: task.StageFunction, text: "panic called with nil argument", panicked: true, typ: "*runtime.PanicNilError", firstLine: "task_test.init"},
 		{how: "panic error", stage: task.StageFunction, text: "task test.misbehave: panic: busy", panicked: true, typ: "*errors.errorString", firstLine: "task_test.init"},
-		{how: "nil map", stage: task.StageFunction, text: "assignment to entry in nil map", panicked: true, typ: "runtime.plainError", firstLine: "task_test.init"},
+		{how: "nil map", stage: task.StageFunction, text: "assignment to entry in nil map", panicked: true, typ: "runtime.plainError", firstLine: "task_test.writeTo"},
 		{how: "index", stage: task.StageFunction, text: "index out of range [3] with length 0", panicked: true, typ: "runtime.boundsError", firstLine: "task_test.indexBeyond"},
 		{how: "nil pointer", stage: task.StageFunction, text: "nil pointer dereference", panicked: true, typ: "runtime.errorString", firstLine: "task_test.init"},
 		{how: "goexit", stage: task.StageFunction, text: "task test.misbehave: task called runtime.Goexit", typ: "*errors.errorString"},
