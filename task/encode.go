@@ -239,21 +239,6 @@ func walkElements(elem *plan) func(*walker, reflect.Value) error {
 	}
 }
 
-func (s *structPlan) walk(w *walker, v reflect.Value) error {
-	return w.enter(v, 1, func() error {
-		for i := range s.fields {
-			f := &s.fields[i]
-			if f.plan.walk == nil {
-				continue
-			}
-			if err := f.plan.walk(w, v.FieldByIndex(f.index)); err != nil {
-				return within("."+f.name, err)
-			}
-		}
-		return nil
-	})
-}
-
 // walkInterface checks what an any holds, which no type has vouched for.
 func walkInterface(w *walker, v reflect.Value) error {
 	if v.IsNil() {

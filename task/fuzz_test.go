@@ -93,7 +93,7 @@ func asJSON(t *testing.T, data []byte) (v any) {
 func FuzzDecodeMemory(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		const base = 16 << 10 // what the runtime and the error texts take
+		const base = 64 << 10 // what the runtime, the fuzzer and the error texts take
 		for _, into := range []any{new(any), new(order), new([]map[string]any), new([][]string)} {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)

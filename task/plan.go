@@ -1,14 +1,11 @@
 package task
 
 import (
-	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
 	"sync"
 	"time"
-
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 // plan is what is known of a Go type before any value of it is seen.
@@ -355,75 +352,4 @@ func (c compiler) structure(p *plan, t reflect.Type) error {
 	}
 	p.walk = s.walk
 	return nil
-}
-
-// methods says how a type encodes itself, if it does.
-type methods struct {
-	kind      methodsKind
-	byPointer bool // the encoding method has a pointer receiver
-}
-
-type methodsKind uint8
-
-const (
-	methodsNone methodsKind = iota
-	methodsCustom
-	methodsMsgpack
-	methodsBinary
-	methodsText
-)
-
-// methodPairs are in the order in which msgpack looks for them.
-var methodPairs = [...]struct {
-	kind       methodsKind
-	enc, dec   reflect.Type
-	encN, decN string
-}{
-	{methodsCustom, reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.CustomDecoder](), "EncodeMsgpack", "DecodeMsgpack"},
-	{methodsMsgpack, reflect.TypeFor[msgpack.Marshaler](), reflect.TypeFor[msgpack.Unmarshaler](), "MarshalMsgpack", "UnmarshalMsgpack"},
-	{methodsBinary, reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](), "MarshalBinary", "UnmarshalBinary"},
-	{methodsText, reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](), "MarshalText", "UnmarshalText"},
-}
-
-// methodsOf finds a type's own encoding. A pointer type has none: what it
-// points to has. A type with only one half of a pair would be written in one
-// form and read in another, so it is refused.
-func methodsOf(t reflect.Type) (methods, error) {
-	if t == timeType || t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
-		return methods{}, nil
-	}
-	var m methods
-	var enc, dec string
-	pt := reflect.PointerTo(t)
-	for _, p := range methodPairs {
-		if enc == "" && t.Implements(p.enc) {
-			enc, m.kind = p.encN, p.kind
-		}
-	}
-	for _, p := range methodPairs {
-		if enc == "" && pt.Implements(p.enc) {
-			enc, m.kind, m.byPointer = p.encN, p.kind, true
-		}
-	}
-	decKind := methodsNone
-	for _, p := range methodPairs {
-		if dec == "" && t.Implements(p.dec) {
-			dec, decKind = p.decN, p.kind
-		}
-	}
-	for _, p := range methodPairs {
-		if dec == "" && pt.Implements(p.dec) {
-			dec, decKind = p.decN, p.kind
-		}
-	}
-	switch {
-	case m.kind == decKind:
-		return m, nil
-	case dec == "":
-		return m, unsupported(t, fmt.Sprintf("it has %s but no counterpart that decodes", enc))
-	case enc == "":
-		return m, unsupported(t, fmt.Sprintf("it has %s but no counterpart that encodes", dec))
-	default:
-		return m, unsupported(t, fmt.Sprintf("it is encoded by %s but decoded by %s", enc, dec))
-	}
 }
