@@ -1,0 +1,103 @@
+package worker
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/task"
+)
+
+// maxStack bounds the stack of a goroutine, in bytes: a recursion without end
+// is found out before it has taken a gigabyte.
+const maxStack = 64 << 20
+
+var entered atomic.Bool
+
+// Entered reports whether this process has called Main or Init. A child that
+// wants to start processes without either must not: it would start itself,
+// again and again.
+func Entered() bool { return entered.Load() }
+
+// Main is the main function of a program that is only a worker. It serves the
+// supervisor that has started the program, and never returns. Started by hand,
+// it says on stderr what the program is, and exits with code 2.
+//
+// Init functions and package variables have run before: Define tasks there.
+func Main() {
+	Init()
+	introduce(os.Stderr, programName(), task.Names())
+	os.Exit(exitUsage)
+}
+
+// Init stands first in the main function, and in TestMain, of a program that
+// starts workers of itself. In the program it returns at once; in a child that
+// a supervisor has started it serves and never returns.
+func Init() {
+	entered.Store(true)
+	switch boot.Role {
+	case boot.Worker:
+		os.Exit(serveLink())
+	case boot.Guard:
+		guard()
+	}
+}
+
+func programName() string {
+	if path, err := os.Executable(); err == nil {
+		return filepath.Base(path)
+	}
+	return filepath.Base(os.Args[0])
+}
+
+// introduce answers somebody who starts a worker by hand.
+func introduce(w io.Writer, program string, tasks []string) {
+	defined := "It defines no tasks."
+	if len(tasks) > 0 {
+		defined = "It defines the tasks: " + strings.Join(tasks, " ")
+	}
+	fmt.Fprintf(w, `%s is a worker program: a supervisor starts it and sends it jobs.
+%s
+By hand it does nothing. To use it, name it in a job file
+    worker: {command: [./%[1]s]}
+and run that with: supervisor run job.yaml
+`, program, defined)
+}
+
+// serveLink serves the link of this process, and returns its exit code.
+func serveLink() int {
+	debug.SetMaxStack(maxStack)
+	program := programName()
+	fail := func(err error) int {
+		fmt.Fprintf(os.Stderr, "%s: start as a worker: %v\n", program, err)
+		return exitProtocol
+	}
+	if boot.Err != nil {
+		return fail(boot.Err)
+	}
+	e, err := openLink()
+	if err != nil {
+		return fail(err)
+	}
+	e.program = program
+	e.tasks, e.lookup = task.Names(), task.Lookup
+	e.stderr = os.Stderr
+	s := newServer(e)
+
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	// Not signal.Ignore: children would inherit that.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	go func() {
+		<-signals
+		s.terminate()
+	}()
+	return s.serve()
+}

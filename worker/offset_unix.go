@@ -1,0 +1,14 @@
+//go:build unix
+
+package worker
+
+import (
+	"io"
+	"syscall"
+)
+
+// fileOffset is the write offset of a descriptor that can have one.
+func fileOffset(fd int) (uint64, bool) {
+	n, err := syscall.Seek(fd, 0, io.SeekCurrent)
+	return uint64(n), err == nil
+}

@@ -1,0 +1,46 @@
+package worker
+
+// outputOffsets tells how far this process has written its captured output, so
+// that every byte can be attributed to a job without any reading or waiting. A
+// nil one tells nothing.
+type outputOffsets struct{ stdout, stderr outputFile }
+
+// outputFile is a descriptor that stands for an appended file: its offset moves
+// with every write, also with one of a child that has inherited it.
+type outputFile struct {
+	fd   int
+	last uint64
+}
+
+// newOutputOffsets returns nil if one of the two is not a file.
+func newOutputOffsets(stdout, stderr int) *outputOffsets {
+	o := &outputOffsets{stdout: outputFile{fd: stdout}, stderr: outputFile{fd: stderr}}
+	var ok bool
+	if o.stdout.last, ok = fileOffset(stdout); !ok {
+		return nil
+	}
+	if o.stderr.last, ok = fileOffset(stderr); !ok {
+		return nil
+	}
+	return o
+}
+
+// moved returns both offsets, and whether one has changed since it was last
+// called.
+func (o *outputOffsets) moved() (stdout, stderr uint64, changed bool) {
+	if o == nil {
+		return 0, 0, false
+	}
+	first := o.stdout.update()
+	second := o.stderr.update()
+	return o.stdout.last, o.stderr.last, first || second
+}
+
+func (f *outputFile) update() bool {
+	now, ok := fileOffset(f.fd)
+	if !ok || now == f.last { // not ok: the program has closed it
+		return false
+	}
+	f.last = now
+	return true
+}

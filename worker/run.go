@@ -1,0 +1,124 @@
+package worker
+
+import (
+	"fmt"
+
+	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/task"
+)
+
+// scratchMax is the largest buffer that a runner keeps between jobs.
+const scratchMax = 256 << 10
+
+// runner executes jobs one after the other, on the goroutine of one slot.
+type runner struct {
+	*server
+	slot    int
+	flush   func()
+	job     *job // that runs, nil between two
+	context *jobContext
+	result  []byte // the task's encoded result
+	frame   []byte
+}
+
+// run executes jobs until there are no more, and then calls ended.
+func (r *runner) run(ended func()) {
+	over := false
+	defer func() {
+		if over {
+			ended()
+			return
+		}
+		// The task has called runtime.Goexit: it has failed, and has taken this
+		// goroutine with it.
+		r.finish(&task.StageError{Task: r.job.task, Stage: task.StageFunction, Err: task.ErrGoexit})
+		go r.run(ended)
+	}()
+	for {
+		r.job, r.context = r.queue.take(r.slot, r.job, r.flush)
+		if r.job == nil {
+			over = true
+			return
+		}
+		r.finish(r.execute())
+	}
+}
+
+func (r *runner) execute() error {
+	j := r.job
+	if r.page != nil {
+		r.page.SetStarted(r.slot, j.id)
+	}
+	r.grant(j.credit)
+	if j.def == nil {
+		return &task.StageError{Task: j.task, Stage: task.StageArgument, Err: fmt.Errorf("task %q: %w", j.task, ErrUnknownTask)}
+	}
+	result, err := j.def.RunInPlace(r.context, j.payload, r.result[:0])
+	r.result = result
+	return err
+}
+
+// finish answers the job with its result, or with err.
+func (r *runner) finish(err error) {
+	c := r.context
+	status := ipc.StatusOK
+	if n := uint64(len(r.result)); err == nil && n > r.messageMax {
+		err = &task.StageError{Task: c.info.Task, Stage: task.StageResult,
+			Err: fmt.Errorf("%d bytes, at most %d are taken: %w", n, r.messageMax, ErrResultTooLarge)}
+		status = ipc.StatusFailed
+	} else if err != nil {
+		status = ipc.StatusFailed
+		if c.cancelled() {
+			status = ipc.StatusCancelled
+		}
+	}
+	if err != nil {
+		r.result = task.NewFailure(err).Append(r.result[:0])
+	}
+	c.end(errAnswered)
+	r.answer(c, status)
+	if cap(r.result) > scratchMax {
+		r.result = nil
+	}
+}
+
+// errAnswered is with what the context of a job ends when its function has
+// returned; nobody waits for it any more.
+var errAnswered error = cancellation("job has ended")
+
+// answer sends the result. What goes wrong here is the link's end, of which the
+// server learns elsewhere.
+func (r *runner) answer(c *jobContext, status ipc.Status) {
+	id := c.info.ID
+	inline := len(r.result) <= ipc.MaxInline
+	if inline {
+		if r.credit.take(len(r.result), r.out) != nil {
+			return
+		}
+	} else {
+		r.chunking.Lock()
+		defer r.chunking.Unlock()
+	}
+	frame := append(r.frame[:0], 0, 0, 0, 0)
+	stdout, stderr, moved := r.offsets.moved()
+	if moved {
+		frame = ipc.AppendResultOffsets(frame, id, status, r.result, stdout, stderr)
+	} else {
+		frame = ipc.AppendResult(frame, id, status, r.result)
+	}
+	r.frame = frame
+	if r.out.put(sealed(frame), c, true) != nil || inline {
+		return
+	}
+	for rest := r.result; len(rest) > 0; {
+		chunk := rest[:min(len(rest), ipc.MaxInline)]
+		rest = rest[len(chunk):]
+		if r.credit.take(len(chunk), r.out) != nil {
+			return
+		}
+		r.frame = ipc.AppendData(append(r.frame[:0], 0, 0, 0, 0), id, chunk)
+		if r.out.put(sealed(r.frame), nil, false) != nil {
+			return
+		}
+	}
+}

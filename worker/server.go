@@ -1,0 +1,228 @@
+package worker
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/task"
+)
+
+const (
+	// window is how many unanswered jobs a worker lets its supervisor send.
+	window = 4096
+
+	// grace is the time that running functions have when the link has ended.
+	grace = time.Second
+
+	// grantAt is how many payload bytes are taken before a credit frame says so.
+	grantAt = ipc.DefaultCredit / 4
+
+	// leastFrame is the frame body without which an inline result may not fit.
+	leastFrame = 2*ipc.MaxInline + ipc.MaxName
+
+	frameHeader = 4
+)
+
+// Exit codes of a worker.
+const (
+	exitOK       = 0
+	exitUsage    = 2
+	exitProtocol = 3
+)
+
+// endpoint is what a server is connected to.
+type endpoint struct {
+	in      io.Reader
+	out     io.Writer
+	page    *ipc.Page      // nil if none was offered
+	offsets *outputOffsets // nil if the output's offsets cannot be told
+	program string
+	tasks   []string
+	lookup  func(string) (*task.Def, bool)
+	stderr  io.Writer
+}
+
+// server serves one link.
+type server struct {
+	endpoint
+	threads    int
+	reader     *ipc.Reader
+	out        *outbox
+	queue      *jobQueue
+	credit     purse
+	assembler  ipc.Assembler
+	forsaken   bool // the chunked job that is half there has been recalled
+	messageMax uint64
+	defs       map[string]*task.Def
+	chunking   sync.Mutex    // held while a payload travels in chunks
+	granted    atomic.Uint64 // payload bytes taken and not yet granted again
+
+	stopped    bool          // a stop frame has come
+	terminated chan struct{} // SIGTERM
+	termOnce   sync.Once
+}
+
+func newServer(e endpoint) *server {
+	s := &server{endpoint: e, threads: 1, defs: map[string]*task.Def{}, terminated: make(chan struct{})}
+	// Without deadlines: a supervisor may be stopped by its user in the middle
+	// of a frame. That it has died, the end of the stream tells.
+	s.reader = ipc.NewReader(struct{ io.Reader }{e.in})
+	s.queue = newJobQueue(s.threads, s.begin)
+	return s
+}
+
+// terminate is what SIGTERM does.
+func (s *server) terminate() { s.termOnce.Do(func() { close(s.terminated) }) }
+
+// serve returns the exit code of the worker. What it leaves behind ends when the
+// pipes are closed.
+func (s *server) serve() int {
+	body, err := s.reader.Next()
+	if err != nil {
+		return s.linkEnded(err)
+	}
+	hello, err := ipc.ParseHello(body)
+	if err == nil && hello.FrameMax < leastFrame {
+		err = fmt.Errorf("supervisor takes frames of %d bytes, at least %d are needed", hello.FrameMax, leastFrame)
+	}
+	if err != nil {
+		return s.linkEnded(err)
+	}
+	s.messageMax = hello.MessageMax
+	s.assembler.Max = hello.MessageMax
+	s.credit.init(hello.Credit)
+	s.out = newOutbox(s.endpoint.out, s.page)
+	defer s.out.shut()
+	ready := ipc.AppendReady(make([]byte, frameHeader, 4096), s.ready(hello))
+	if err := s.out.put(sealed(ready), nil, false); err != nil {
+		return s.linkEnded(err)
+	}
+	s.out.flush()
+
+	var running sync.WaitGroup
+	running.Add(s.threads)
+	for slot := range s.threads {
+		r := &runner{server: s, slot: slot, flush: s.out.flush}
+		go r.run(running.Done)
+	}
+	idle, drained := make(chan struct{}), make(chan struct{})
+	go func() {
+		running.Wait()
+		close(idle)
+	}()
+	ended := make(chan error, 1)
+	go func() { ended <- s.receive() }()
+
+	terminated := s.terminated
+	for {
+		select {
+		case <-idle:
+			idle = nil
+			go func() {
+				s.out.drain()
+				close(drained)
+			}()
+		case <-drained:
+			if err := s.out.failure(); err != nil {
+				return s.linkEnded(err)
+			}
+			return exitOK
+		case <-terminated:
+			terminated = nil
+			s.recall(s.queue.abandon(ErrTerminated)...)
+		case <-s.out.failed:
+			return s.end(s.out.failure(), idle, drained)
+		case err := <-ended:
+			return s.end(err, idle, drained)
+		}
+	}
+}
+
+// end gives running functions their time when the link has ended.
+func (s *server) end(err error, idle <-chan struct{}, drained chan struct{}) int {
+	s.queue.abandon(ErrSupervisorGone)
+	s.credit.fail(ErrSupervisorGone)
+	code := s.linkEnded(err)
+	if code != exitOK {
+		return code
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	for {
+		select {
+		case <-idle:
+			idle = nil
+			go func() {
+				s.out.drain()
+				close(drained)
+			}()
+		case <-drained:
+			return code
+		case <-timer.C:
+			return code
+		}
+	}
+}
+
+// linkEnded says what is wrong unless the supervisor is just gone.
+func (s *server) linkEnded(err error) int {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, os.ErrClosed) || brokenPipe(err) {
+		return exitOK
+	}
+	fmt.Fprintf(s.stderr, "%s: link to the supervisor: %v\n", s.program, err)
+	return exitProtocol
+}
+
+func (s *server) ready(h *ipc.Hello) *ipc.Ready {
+	r := &ipc.Ready{
+		Nonce:        h.Nonce,
+		Version:      ipc.Version,
+		PID:          uint64(os.Getpid()),
+		Window:       window,
+		Threads:      uint64(s.threads),
+		Credit:       ipc.DefaultCredit,
+		Capabilities: []ipc.Capability{ipc.CapCancel, ipc.CapCredit, ipc.CapPong},
+		Tasks:        s.tasks,
+		Program:      s.program,
+	}
+	if s.page != nil {
+		r.Capabilities = append(r.Capabilities, ipc.CapPage)
+	}
+	if s.offsets != nil {
+		r.Capabilities = append(r.Capabilities, ipc.CapOffsets)
+	}
+	slices.Sort(r.Capabilities)
+	return r
+}
+
+// begin makes the context of a job that is about to run.
+func (s *server) begin(j *job) *jobContext {
+	c := &jobContext{srv: s, info: Job{ID: j.id, Task: j.task, Attempt: int(j.attempt)}}
+	if len(j.label)+len(j.key) > 0 {
+		both := string(j.label) + string(j.key)
+		c.info.Name, c.info.Key = both[:len(j.label)], both[len(j.label):]
+	}
+	if j.timeout > 0 {
+		c.started = time.Now()
+		c.limit = time.Duration(min(j.timeout, uint64(1<<62/time.Millisecond))) * time.Millisecond
+	}
+	return c
+}
+
+// sealed writes the length of a frame in front of its body.
+func sealed(frame []byte) []byte {
+	binary.BigEndian.PutUint32(frame, uint32(len(frame)-frameHeader))
+	return frame
+}
+
+var _ context.Context = (*jobContext)(nil)
