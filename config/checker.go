@@ -294,7 +294,11 @@ func (c *checker) oneOf(n *yaml.Node, what string, names ...string) (string, boo
 			return s, true
 		}
 	}
-	c.failNode(n, didYouMean(c.near(s, names)), "%s is %s, not %s", what, strings.Join(names, ", "), quote(s))
+	if len(names) == 1 {
+		c.failNode(n, "", "%s must be %s, not %s", what, names[0], quote(s))
+		return "", false
+	}
+	c.failNode(n, didYouMean(c.near(s, names)), "%s must be one of %s, not %s", what, strings.Join(names, ", "), quote(s))
 	return "", false
 }
 

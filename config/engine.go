@@ -87,6 +87,9 @@ func (p *enginePool) run(t *Template, s *Scope) (string, Value, error) {
 // parse reads the template with the standard library's parser, checks what it
 // refers to, and chooses how it is expanded.
 func (t *Template) parse() *Error {
+	if t.parsePlain() {
+		return nil
+	}
 	tmpl, err := template.New("").Option("missingkey=error").Funcs(templateFuncs).Parse(t.raw)
 	if err != nil {
 		e := t.execError(err)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -202,11 +201,11 @@ func readRun(c *checker, n *yaml.Node, d *draft) {
 	}
 	d.Run = make([]*Template, 0, len(items))
 	for i, e := range items {
-		read := c.template
+		read, what := c.template, "an argument in run"
 		if i == 0 {
-			read = c.path
+			read, what = c.path, "the program in run"
 		}
-		if t, ok := read(e, fmt.Sprintf("run[%d]", i)); ok {
+		if t, ok := read(e, what); ok {
 			d.Run = append(d.Run, t)
 		}
 	}

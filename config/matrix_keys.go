@@ -155,7 +155,7 @@ func (c *checker) exclude(m *Matrix, n *yaml.Node) {
 				continue
 			}
 			if want[a] = m.axes[a].indexOf(v); want[a] < 0 {
-				c.failNode(at[a].value, "", "exclude: axis %s has no %s", m.axes[a].Name, kindName(at[a].value))
+				c.failNode(at[a].value, "", "exclude: axis %s does not have %s", m.axes[a].Name, kindName(at[a].value))
 				ok = false
 			}
 		}

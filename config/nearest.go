@@ -5,6 +5,8 @@ package config
 func nearest(written string, names []string) string {
 	limit := 1
 	switch {
+	case len(written) < 3:
+		return "" // everything short is near everything short
 	case len(written) >= 8:
 		limit = 3
 	case len(written) >= 4:

@@ -194,8 +194,7 @@ func (t *Template) execError(err error) *Error {
 			}
 		}
 	}
-	e := t.fail("template " + oneLine(msg))
-	return e
+	return t.fail("template: " + oneLine(strings.TrimPrefix(msg, "at ")))
 }
 
 func oneLine(s string) string {
