@@ -19,6 +19,8 @@ func (a *Assembler) Begin(m *Message) error {
 	switch {
 	case a.open:
 		return violation(m.Kind, "a payload begins before that of %s %d is complete", a.msg.Kind, a.msg.ID)
+	case !m.Chunked():
+		return violation(m.Kind, "no payload follows")
 	case m.Size > limit:
 		return violation(m.Kind, "payload of %d bytes, at most %d are allowed", m.Size, limit)
 	}

@@ -12,7 +12,7 @@
 // fit in the bytes that are left, and the first violation ends the link. There
 // is no attempt to find the next frame after a bad one.
 //
-//	link := ipc.NewLink(fromWorker, toWorker, ipc.LinkOptions{})
+//	link := ipc.NewLink(fromWorker, toWorker)
 //	link.PutBatch(ctx, [][]byte{ipc.AppendPing(nil, 1)})
 //	msgs := make([][]byte, 64)
 //	n, err := link.GetBatch(ctx, msgs) // at least one, all that are buffered

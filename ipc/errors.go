@@ -39,3 +39,13 @@ func (e *ProtocolError) Is(target error) bool { return target == ErrProtocol }
 func violation(k Kind, format string, args ...any) error {
 	return &ProtocolError{Kind: k, Reason: fmt.Sprintf(format, args...)}
 }
+
+// reason is what is wrong with an element, without the words that every
+// violation begins with.
+func reason(err error) string {
+	var p *ProtocolError
+	if errors.As(err, &p) {
+		return p.Reason
+	}
+	return err.Error()
+}

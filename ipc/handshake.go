@@ -2,11 +2,9 @@ package ipc
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 )
 
 // A Capability is something that a worker can do beyond answering one job at a
@@ -26,9 +24,9 @@ const (
 type Hello struct {
 	Min, Max   uint64 // protocol versions that the supervisor speaks
 	Nonce      [NonceSize]byte
-	FrameMax   uint64 // largest frame body
-	MessageMax uint64 // largest payload
-	Credit     uint64 // payload bytes that the worker may send before more is granted
+	FrameMax   uint64 // largest frame body in bytes, at most MaxFrame
+	MessageMax uint64 // largest payload in bytes
+	Credit     uint64 // payload bytes that the worker may send before more is granted; 0 = unlimited
 	Worker     string // the worker's name, such as "worker-3"
 }
 
@@ -37,8 +35,8 @@ type Ready struct {
 	Nonce        [NonceSize]byte // as in hello
 	Version      uint64          // the one chosen
 	PID          uint64
-	Window       uint64 // jobs that may be sent before the first of them is answered, at least 1
-	Threads      uint64 // jobs that run at the same time, at least 1
+	Window       uint64 // jobs that may be sent before the first of them is answered, 1 to MaxWindow
+	Threads      uint64 // jobs that run at the same time, 1 to Window
 	Credit       uint64 // payload bytes that may be sent before more is granted; 0 = unlimited
 	Capabilities []Capability
 	Tasks        []string // names of the tasks, sorted; at most 64k of them
@@ -91,7 +89,8 @@ func AppendReady(b []byte, r *Ready) []byte {
 
 // ParseHello decodes a hello frame's body.
 func ParseHello(b []byte) (*Hello, error) {
-	h := new(Hello)
+	h := &Hello{FrameMax: MaxFrame, MessageMax: MaxMessage}
+	hasNonce := false
 	c := cursor{b: b}
 	if err := c.opening(KindHello, 3); err != nil {
 		return nil, err
@@ -99,27 +98,34 @@ func ParseHello(b []byte) (*Hello, error) {
 	err := c.fields(KindHello, func(key string) (known, ok bool) {
 		switch key {
 		case "min":
-			return true, c.uint64(&h.Min)
+			h.Min, ok = c.uint()
 		case "max":
-			return true, c.uint64(&h.Max)
+			h.Max, ok = c.uint()
 		case "nonce":
-			return true, c.nonce(&h.Nonce)
+			ok = c.nonce(&h.Nonce)
+			hasNonce = true
 		case "frame_max":
-			return true, c.uint64(&h.FrameMax)
+			h.FrameMax, ok = c.uint()
 		case "message_max":
-			return true, c.uint64(&h.MessageMax)
+			h.MessageMax, ok = c.uint()
 		case "credit":
-			return true, c.uint64(&h.Credit)
+			h.Credit, ok = c.uint()
 		case "worker":
-			return true, c.string(&h.Worker)
+			h.Worker, ok = c.string()
+		default:
+			return false, true
 		}
-		return false, true
+		return true, ok
 	})
 	switch {
 	case err != nil:
 		return nil, err
+	case !hasNonce:
+		return nil, violation(KindHello, "no nonce")
 	case h.Min == 0 || h.Max < h.Min:
 		return nil, violation(KindHello, "bad version range %d to %d", h.Min, h.Max)
+	case h.FrameMax == 0 || h.FrameMax > MaxFrame || h.MessageMax == 0:
+		return nil, violation(KindHello, "frames of %d bytes and payloads of %d", h.FrameMax, h.MessageMax)
 	case h.Min > Version || h.Max < Version:
 		return nil, fmt.Errorf("%w: supervisor speaks %d to %d, this worker %d", ErrVersion, h.Min, h.Max, Version)
 	}
@@ -128,7 +134,7 @@ func ParseHello(b []byte) (*Hello, error) {
 
 // ParseReady decodes a ready frame's body and checks it against h.
 func ParseReady(b []byte, h *Hello) (*Ready, error) {
-	r := new(Ready)
+	r := &Ready{Window: 1, Threads: 1}
 	c := cursor{b: b}
 	if err := c.opening(KindReady, 4); err != nil {
 		return nil, err
@@ -139,31 +145,37 @@ func ParseReady(b []byte, h *Hello) (*Ready, error) {
 	err := c.fields(KindReady, func(key string) (known, ok bool) {
 		switch key {
 		case "version":
-			return true, c.uint64(&r.Version)
+			r.Version, ok = c.uint()
 		case "pid":
-			return true, c.uint64(&r.PID)
+			r.PID, ok = c.uint()
 		case "window":
-			return true, c.uint64(&r.Window)
+			r.Window, ok = c.uint()
 		case "threads":
-			return true, c.uint64(&r.Threads)
+			r.Threads, ok = c.uint()
 		case "credit":
-			return true, c.uint64(&r.Credit)
+			r.Credit, ok = c.uint()
 		case "capabilities":
-			return true, c.strings(64, func(s string) { r.Capabilities = append(r.Capabilities, Capability(s)) })
+			ok = c.strings(64, func(s string) { r.Capabilities = append(r.Capabilities, Capability(s)) })
 		case "tasks":
-			return true, c.strings(1<<16, func(s string) { r.Tasks = append(r.Tasks, s) })
+			ok = c.strings(1<<16, func(s string) { r.Tasks = append(r.Tasks, s) })
 		case "program":
-			return true, c.string(&r.Program)
+			r.Program, ok = c.string()
+		default:
+			return false, true
 		}
-		return false, true
+		return true, ok
 	})
 	switch {
 	case err != nil:
 		return nil, err
 	case r.Version < h.Min || r.Version > h.Max:
 		return nil, fmt.Errorf("%w: worker answers with %d, this supervisor speaks %d to %d", ErrVersion, r.Version, h.Min, h.Max)
-	case r.Window == 0 || r.Threads == 0:
-		return nil, violation(KindReady, "window and threads must be at least 1")
+	case r.Window == 0 || r.Window > MaxWindow:
+		return nil, violation(KindReady, "window of %d jobs, 1 to %d are allowed", r.Window, MaxWindow)
+	case r.Threads == 0 || r.Threads > r.Window:
+		return nil, violation(KindReady, "%d threads, 1 to the window of %d are allowed", r.Threads, r.Window)
+	case r.Threads > MaxSlots && r.Has(CapPage):
+		return nil, violation(KindReady, "%d threads, the shared page has room for %d", r.Threads, MaxSlots)
 	case r.Credit != 0 && r.Credit < MaxInline:
 		return nil, violation(KindReady, "credit of %d bytes, at least %d are needed for one payload", r.Credit, MaxInline)
 	}
@@ -173,14 +185,14 @@ func ParseReady(b []byte, h *Hello) (*Ready, error) {
 // opening reads [kind, 0 of an array with n elements or more.
 func (c *cursor) opening(k Kind, n int) error {
 	if err := ValidateControl(c.b); err != nil {
-		return violation(k, "%v", err)
+		return violation(k, "%s", reason(err))
 	}
 	got, ok := c.arrayLen()
 	if !ok || got < n {
 		return violation(k, "not an array of %d elements", n)
 	}
 	kind, ok := c.uint()
-	if !ok || Kind(kind) != k {
+	if !ok || kind != uint64(k) {
 		return violation(k, "expected, not found")
 	}
 	if id, ok := c.uint(); !ok || id != 0 {
@@ -206,7 +218,7 @@ func (c *cursor) fields(k Kind, f func(key string) (known, ok bool)) error {
 			return violation(k, "bad value of %q", key)
 		}
 		if !known {
-			if err := c.skip(); err != nil {
+			if err := c.skip(1); err != nil {
 				return violation(k, "bad value of %q", key)
 			}
 		}
@@ -219,10 +231,12 @@ func (c *cursor) nonce(dst *[NonceSize]byte) bool {
 	return ok && len(b) == NonceSize && copy(dst[:], b) == NonceSize
 }
 
-func (c *cursor) string(dst *string) bool {
-	s, ok := c.str()
-	*dst = string(s)
-	return ok && len(s) <= MaxName && utf8.Valid(s)
+func (c *cursor) string() (string, bool) {
+	s, ok := c.text(MaxName)
+	if !ok {
+		return "", false
+	}
+	return string(s), true
 }
 
 func (c *cursor) strings(limit int, add func(string)) bool {
@@ -231,8 +245,8 @@ func (c *cursor) strings(limit int, add func(string)) bool {
 		return false
 	}
 	for range n {
-		var s string
-		if !c.string(&s) {
+		s, ok := c.string()
+		if !ok {
 			return false
 		}
 		add(s)
@@ -244,21 +258,25 @@ func (c *cursor) strings(limit int, add func(string)) bool {
 // is not protocol but what the program printed while it started: it is handed to
 // stray, in pieces, before AwaitReady returns. The frame is recognised by the
 // nonce, which the program cannot print by chance. From then on the reader is
-// strict, and its Total counts from the first byte of the ready frame.
+// strict, and its Total counts from the first byte of the ready frame. The
+// pieces are parts of the buffer, valid during the call.
+//
+// It blocks without a limit of its own: end the worker, close its link, or set a
+// deadline on the source, to bound it.
 //
 // The error is ErrNoReady (and io.EOF or what the source returned) when the
 // stream ends before, a *ProtocolError or ErrVersion for a bad ready frame.
 func (r *Reader) AwaitReady(h *Hello, stray func([]byte)) (*Ready, error) {
 	// length (4), array head, kind, id, bin8 head (2)
 	const before = headerSize + 5
-	deadline := r.deadline
-	r.deadline = nil // how long the start may take is the caller's to bound
-	defer func() { r.deadline = deadline }()
+	r.timed = false // how long the start may take is the caller's to bound
+	defer func() { r.timed = r.alarm != nil }()
 	for {
 		if i := bytes.Index(r.buf[r.r:r.w], h.Nonce[:]); i >= 0 {
 			start := r.r + i - before
 			if start < r.r || !bytes.Equal(r.buf[start+headerSize+1:start+before], []byte{byte(KindReady), 0, 0xc4, NonceSize}) {
-				return nil, violation(KindReady, "nonce out of place")
+				r.err = violation(KindReady, "nonce in something else: the program may have printed its input")
+				return nil, r.err
 			}
 			if start > r.r {
 				stray(r.buf[r.r:start])
@@ -278,18 +296,20 @@ func (r *Reader) AwaitReady(h *Hello, stray func([]byte)) (*Ready, error) {
 				r.r = r.w
 			}
 			if errors.Is(err, io.ErrUnexpectedEOF) {
+				r.err = io.EOF
 				err = io.EOF
 			}
 			return nil, fmt.Errorf("%w: %w", ErrNoReady, err)
 		}
 	}
-	if n := binary.BigEndian.Uint32(r.buf[r.r:]); n == 0 || n > MaxFrame {
-		return nil, violation(KindReady, "frame of %d bytes", n)
-	}
-	r.deadline = deadline
+	r.timed = true
 	body, err := r.Next()
 	if err != nil {
 		return nil, err
 	}
-	return ParseReady(body, h)
+	ready, err := ParseReady(body, h)
+	if err != nil {
+		r.err = err
+	}
+	return ready, err
 }

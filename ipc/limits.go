@@ -34,6 +34,9 @@ const (
 	// other has granted more.
 	DefaultCredit = 8 << 20
 
+	// MaxWindow is the most jobs that may wait for their answers on one link.
+	MaxWindow = 1 << 16
+
 	// NonceSize is the length in bytes of the nonce in hello and ready.
 	NonceSize = 16
 
@@ -42,9 +45,3 @@ const (
 	frameGrace       = 30 * time.Second
 	frameGracePerMiB = time.Second
 )
-
-// frameDeadline is the time that a frame of n bytes has to arrive in, counted
-// from its first byte.
-func frameDeadline(n int) time.Duration {
-	return frameGrace + time.Duration(n>>20+1)*frameGracePerMiB
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -21,22 +22,29 @@ type Link struct {
 	src   io.Reader
 	w     io.Writer
 	raw   syscall.RawConn // of w, for writes that do not block; nil if w has none
-	out   []byte          // frames, or the rest of one, that are not yet written
+	alarm *alarm          // of writes; nil if w has no deadlines
+	out   []byte          // frames, or the rest of one
+	sent  int             // out[:sent] is written
 	werr  error           // sticky
 	close sync.Once
 	cerr  error
 }
 
-// outboxLimit is how many bytes TryPutBatch holds back before it takes no more.
+// outboxLimit is how many unwritten bytes there may be for TryPutBatch to take
+// another message.
 const outboxLimit = 256 << 10
 
 // NewLink makes a link of the pipe that is read and the pipe that is written.
-// Descriptors that the runtime can poll (pipes and sockets as *os.File or
-// net.Conn) give deadlines and writes that do not block.
+// Descriptors that the runtime polls (pipes and sockets in non-blocking mode, as
+// *os.File or net.Conn) give deadlines, calls that end with their context, and
+// writes that do not block. On others a call blocks until the peer acts.
 func NewLink(r io.Reader, w io.Writer) *Link {
 	l := &Link{r: NewReader(r), src: r, w: w}
+	if d, ok := w.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		l.alarm = &alarm{set: d.SetWriteDeadline}
+	}
 	if sc, ok := w.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
+		if raw, err := sc.SyscallConn(); err == nil && nonblocking(raw) {
 			l.raw = raw
 		}
 	}
@@ -50,24 +58,29 @@ func (l *Link) Reader() *Reader { return l.r }
 // GetBatch waits for a message and stores it in dst, and with it as many more as
 // are already in memory, up to len(dst). The messages are parts of the link's
 // buffer and valid until the next GetBatch. Errors are those of Reader.Next, or
-// the context's; messages that came before an error are returned first.
+// the context's cause, after which the link goes on; messages that came before
+// an error are returned first. A context that can end costs about a microsecond.
 func (l *Link) GetBatch(ctx context.Context, dst [][]byte) (int, error) {
 	if len(dst) == 0 {
 		return 0, nil
 	}
 	if ctx.Done() != nil {
-		if err := ctx.Err(); err != nil {
+		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
-		if d, ok := l.src.(readDeadliner); ok {
-			defer interruptible(ctx, d.SetReadDeadline)()
+		if a := l.r.alarm; a != nil && !l.r.Ready() {
+			stop := a.during(ctx)
+			defer func() {
+				if stop() {
+					l.r.armed = false
+				}
+			}()
 		}
 	}
 	first, err := l.r.Next()
 	if err != nil {
-		if ctx.Err() != nil {
-			l.r.forgive()
-			return 0, context.Cause(ctx)
+		if errors.Is(err, errInterrupted) {
+			err = context.Cause(ctx)
 		}
 		return 0, err
 	}
@@ -76,7 +89,7 @@ func (l *Link) GetBatch(ctx context.Context, dst [][]byte) (int, error) {
 	for n < len(dst) && l.r.Ready() {
 		b, err := l.r.Next()
 		if err != nil {
-			break // it is sticky: the next call returns it
+			break // it is kept: the next call returns it
 		}
 		dst[n] = b
 		n++
@@ -84,51 +97,52 @@ func (l *Link) GetBatch(ctx context.Context, dst [][]byte) (int, error) {
 	return n, nil
 }
 
-// interruptible makes the end of ctx wake a blocked read or write through its
-// deadline. The function that it returns takes the deadline away again.
-func interruptible(ctx context.Context, setDeadline func(time.Time) error) func() {
-	woken := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		setDeadline(time.Unix(1, 0))
-		close(woken)
-	})
-	return func() {
-		if !stop() {
-			<-woken
-			setDeadline(time.Time{})
-		}
-	}
-}
-
-// TryPutBatch takes messages without blocking: it writes what the pipe has room
-// for, keeps up to 256 KiB, and returns how many messages it took. What it keeps
-// is sent by Flush or a later put; Pending says whether there is any.
+// TryPutBatch takes messages without blocking, and writes what the pipe has room
+// for. It takes messages while less than 256 KiB are unwritten, and returns how
+// many it took. What it holds back is sent by Flush or a later put; Pending says
+// whether there is any. A message that is empty or over MaxFrame is ErrTooLarge:
+// those before it are taken, nothing of it is sent.
 func (l *Link) TryPutBatch(msgs [][]byte) (int, error) {
 	if l.werr != nil {
 		return 0, l.werr
 	}
 	n := 0
-	for ; n < len(msgs) && len(l.out) < outboxLimit; n++ {
+	var bad error
+	for ; n < len(msgs) && len(l.out)-l.sent < outboxLimit; n++ {
 		if len(msgs[n]) > MaxFrame || len(msgs[n]) == 0 {
-			return n, ErrTooLarge
+			bad = ErrTooLarge
+			break
 		}
+		l.room(headerSize + len(msgs[n]))
 		l.out = AppendFrame(l.out, msgs[n])
 	}
 	l.push()
-	return n, l.werr
+	if l.werr != nil {
+		return n, l.werr
+	}
+	return n, bad
+}
+
+// room makes place for n bytes by moving what is left to the front, when that is
+// cheaper than growing.
+func (l *Link) room(n int) {
+	if l.sent > 0 && len(l.out)+n > cap(l.out) && l.sent >= len(l.out)-l.sent {
+		l.out = l.out[:copy(l.out, l.out[l.sent:])]
+		l.sent = 0
+	}
 }
 
 // push writes once, without blocking.
 func (l *Link) push() {
-	if len(l.out) == 0 || l.raw == nil || l.werr != nil {
+	if !l.Pending() || l.raw == nil || l.werr != nil {
 		return
 	}
 	wrote := 0
 	err := l.raw.Write(func(fd uintptr) bool {
-		n, err := writeFD(fd, l.out)
+		n, err := writeFD(fd, l.out[l.sent:])
 		wrote = max(n, 0)
 		if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
-			l.werr = err
+			l.werr = os.NewSyscallError("write", err)
 		}
 		return true
 	})
@@ -139,76 +153,85 @@ func (l *Link) push() {
 }
 
 func (l *Link) wrote(n int) {
-	if n == len(l.out) {
-		if cap(l.out) > 2*outboxLimit {
-			l.out = nil
-		}
-		l.out = l.out[:0]
+	if l.sent += n; l.sent < len(l.out) {
 		return
 	}
-	l.out = append(l.out[:0], l.out[n:]...)
+	l.sent = 0
+	if l.out = l.out[:0]; cap(l.out) > 2*outboxLimit {
+		l.out = nil
+	}
 }
 
 // Pending reports whether a put has left something unwritten.
-func (l *Link) Pending() bool { return len(l.out) > 0 }
+func (l *Link) Pending() bool { return l.sent < len(l.out) }
 
 // Flush writes what is pending, and blocks until the pipe has taken it, the
 // context ends, or the link fails.
 func (l *Link) Flush(ctx context.Context) error {
-	if l.werr != nil {
+	switch {
+	case l.werr != nil:
 		return l.werr
-	}
-	if len(l.out) == 0 {
+	case !l.Pending():
 		return nil
 	}
 	if ctx.Done() != nil {
-		if d, ok := l.w.(interface{ SetWriteDeadline(time.Time) error }); ok {
-			defer interruptible(ctx, d.SetWriteDeadline)()
-		}
-	}
-	n, err := l.w.Write(l.out)
-	l.wrote(n)
-	if err != nil {
 		if ctx.Err() != nil {
-			return context.Cause(ctx) // the rest stays pending, the stream whole
+			return context.Cause(ctx)
 		}
-		l.werr = err
+		if l.alarm != nil {
+			defer l.alarm.during(ctx)()
+		}
 	}
+	n, err := l.w.Write(l.out[l.sent:])
+	l.wrote(n)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded):
+		return context.Cause(ctx) // the rest stays pending, the stream whole
+	}
+	l.werr = err
 	return err
 }
 
-// PutBatch writes messages, as few system calls as they fit in, and blocks until
-// the pipe has taken them all. It returns how many were taken; when the context
-// ends in the middle of one, that counts as taken and its rest is sent by the
-// next put. A message over MaxFrame is ErrTooLarge, and nothing of it was sent.
+// PutBatch writes messages, in as few system calls as they fit in, and blocks
+// until the pipe has taken them all. It returns how many were taken; when the
+// context ends in the middle of one, that counts as taken and its rest is sent
+// by the next put. A context that has ended before takes none. A message that is
+// empty or over MaxFrame is ErrTooLarge; those before it are sent, nothing of it
+// is.
 func (l *Link) PutBatch(ctx context.Context, msgs [][]byte) (int, error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	n := 0
-	for n < len(msgs) {
-		took, err := l.TryPutBatch(msgs[n:])
+	for n < len(msgs) || l.Pending() {
+		took, bad := l.TryPutBatch(msgs[n:])
 		n += took
-		if err != nil {
-			return n, err
-		}
 		if err := l.Flush(ctx); err != nil {
 			return n, err
+		}
+		if bad != nil {
+			return n, bad
 		}
 	}
 	return n, nil
 }
 
-// Close closes both pipes. A get or put that is blocked returns.
+// Close closes both pipes. A get or put that is blocked returns, if the runtime
+// polls its descriptor.
 func (l *Link) Close() error {
 	l.close.Do(func() {
-		if c, ok := l.w.(io.Closer); ok {
-			l.cerr = c.Close()
-		}
-		if c, ok := l.src.(io.Closer); ok {
-			if err := c.Close(); l.cerr == nil {
+		for _, end := range []any{l.w, l.src} {
+			c, ok := end.(io.Closer)
+			if !ok {
+				continue
+			}
+			// One connection may be both ends.
+			err := c.Close()
+			if l.cerr == nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrClosed) {
 				l.cerr = err
 			}
-		}
-		if errors.Is(l.cerr, net.ErrClosed) {
-			l.cerr = nil
 		}
 	})
 	return l.cerr

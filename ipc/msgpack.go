@@ -65,7 +65,8 @@ func appendBin(b, p []byte) []byte { return append(appendBinLen(b, len(p)), p...
 
 // cursor reads msgpack from a slice. Every method reports false, and stays where
 // it was or anywhere behind, when the next element is not of the asked kind or
-// not whole; the caller gives up then.
+// not whole; the caller gives up then. The one-byte encodings are kept apart
+// from the others, so that they are inlined: most elements have them.
 type cursor struct {
 	b []byte
 	p int
@@ -80,66 +81,73 @@ func (c *cursor) peek() (byte, bool) {
 	return c.b[c.p], true
 }
 
-// be reads an n-byte big-endian number that follows a type byte.
+// be reads an n-byte big-endian number, n being 1, 2, 4 or 8, that follows a type
+// byte.
 func (c *cursor) be(n int) (uint64, bool) {
 	if c.left() < n {
 		return 0, false
 	}
-	var v uint64
-	for _, x := range c.b[c.p : c.p+n] {
-		v = v<<8 | uint64(x)
-	}
+	s := c.b[c.p:]
 	c.p += n
-	return v, true
+	switch n {
+	case 1:
+		return uint64(s[0]), true
+	case 2:
+		return uint64(binary.BigEndian.Uint16(s)), true
+	case 4:
+		return uint64(binary.BigEndian.Uint32(s)), true
+	}
+	return binary.BigEndian.Uint64(s), true
 }
 
+// arrayLen reads the head of an array.
 func (c *cursor) arrayLen() (int, bool) {
-	t, ok := c.peek()
-	if !ok {
-		return 0, false
+	if c.p < len(c.b) && c.b[c.p]&0xf0 == 0x90 {
+		c.p++
+		return int(c.b[c.p-1] & 0x0f), true
 	}
-	c.p++
-	switch {
-	case t&0xf0 == 0x90:
-		return int(t & 0x0f), true
-	case t == 0xdc:
-		v, ok := c.be(2)
-		return int(v), ok
-	case t == 0xdd:
-		v, ok := c.be(4)
-		return int(v), ok
-	}
-	return 0, false
+	return c.longLen(0xdc)
 }
 
+// mapLen reads the head of a map.
 func (c *cursor) mapLen() (int, bool) {
-	t, ok := c.peek()
-	if !ok {
+	if c.p < len(c.b) && c.b[c.p]&0xf0 == 0x80 {
+		c.p++
+		return int(c.b[c.p-1] & 0x0f), true
+	}
+	return c.longLen(0xde)
+}
+
+// longLen reads a length of two bytes behind the type byte t, or of four behind
+// the one after it. A length that the bytes left cannot hold is not returned.
+func (c *cursor) longLen(t byte) (int, bool) {
+	have, ok := c.peek()
+	if !ok || have != t && have != t+1 {
 		return 0, false
 	}
 	c.p++
-	switch {
-	case t&0xf0 == 0x80:
-		return int(t & 0x0f), true
-	case t == 0xde:
-		v, ok := c.be(2)
-		return int(v), ok
-	case t == 0xdf:
-		v, ok := c.be(4)
-		return int(v), ok
+	n, ok := c.be(2 << (have - t))
+	if !ok || n > uint64(c.left()) {
+		return 0, false
 	}
-	return 0, false
+	return int(n), true
 }
 
 func (c *cursor) uint() (uint64, bool) {
+	if c.p < len(c.b) && c.b[c.p] < 0x80 {
+		c.p++
+		return uint64(c.b[c.p-1]), true
+	}
+	return c.longUint()
+}
+
+func (c *cursor) longUint() (uint64, bool) {
 	t, ok := c.peek()
 	if !ok {
 		return 0, false
 	}
 	c.p++
 	switch {
-	case t < 0x80:
-		return uint64(t), true
 	case t >= 0xcc && t <= 0xcf:
 		return c.be(1 << (t - 0xcc))
 	case t >= 0xd0 && t <= 0xd3: // a signed encoding of a number that is not negative
@@ -155,8 +163,9 @@ func (c *cursor) bytes(n uint64) ([]byte, bool) {
 	if n > uint64(c.left()) {
 		return nil, false
 	}
-	s := c.b[c.p : c.p+int(n) : c.p+int(n)]
-	c.p += int(n)
+	end := c.p + int(n)
+	s := c.b[c.p:end:end]
+	c.p = end
 	return s, true
 }
 
@@ -166,24 +175,28 @@ func (c *cursor) str() ([]byte, bool) {
 		return nil, false
 	}
 	c.p++
-	switch {
-	case t&0xe0 == 0xa0:
-		return c.bytes(uint64(t & 0x1f))
-	case t >= 0xd9 && t <= 0xdb:
-		n, ok := c.be(1 << (t - 0xd9))
-		if !ok {
+	n := uint64(t & 0x1f)
+	if t&0xe0 != 0xa0 {
+		if t < 0xd9 || t > 0xdb {
 			return nil, false
 		}
-		return c.bytes(n)
+		if n, ok = c.be(1 << (t - 0xd9)); !ok {
+			return nil, false
+		}
 	}
-	return nil, false
+	return c.bytes(n)
+}
+
+// isBin reports whether the next element is a bin.
+func (c *cursor) isBin() bool {
+	return c.p < len(c.b) && c.b[c.p] >= 0xc4 && c.b[c.p] <= 0xc6
 }
 
 func (c *cursor) bin() ([]byte, bool) {
-	t, ok := c.peek()
-	if !ok || t < 0xc4 || t > 0xc6 {
+	if !c.isBin() {
 		return nil, false
 	}
+	t := c.b[c.p]
 	c.p++
 	n, ok := c.be(1 << (t - 0xc4))
 	if !ok {
@@ -192,15 +205,9 @@ func (c *cursor) bin() ([]byte, bool) {
 	return c.bytes(n)
 }
 
-// isBin reports whether the next element is a bin.
-func (c *cursor) isBin() bool {
-	t, ok := c.peek()
-	return ok && t >= 0xc4 && t <= 0xc6
-}
-
-// skip walks over one element of any kind.
-func (c *cursor) skip() error {
-	n, err := walk(c.b[c.p:], MaxControlDepth, MaxControlElements)
-	c.p += n
+// skip walks over n elements of any kind, inside the array of an envelope.
+func (c *cursor) skip(n int) error {
+	size, err := walk(c.b[c.p:], n, MaxControlDepth-1, MaxControlElements)
+	c.p += size
 	return err
 }

@@ -27,12 +27,11 @@ import (
 type Page struct{ mem []byte }
 
 const (
-	pageMagic   = 0x4d505031 // "MPP1"
-	pageEnd     = 64
-	pageSlots   = 128
-	slotStride  = 64
-	ringOffset  = 4096
-	maxPageSize = ringOffset + 16<<20
+	pageMagic  = 0x4d505031 // "MPP1"
+	pageEnd    = 64
+	pageSlots  = 128
+	slotStride = 64
+	ringOffset = 4096
 
 	// MaxSlots is the number of jobs at a time that a page has room for.
 	MaxSlots = (ringOffset - pageSlots) / slotStride
@@ -50,7 +49,7 @@ var ErrBadPage = errors.New("not a shared page")
 // FormatPage makes a page of zeroed memory of at least PageSize bytes; the
 // supervisor does this before the worker starts.
 func FormatPage(mem []byte) (*Page, error) {
-	if len(mem) < PageSize {
+	if !usable(mem) {
 		return nil, ErrBadPage
 	}
 	binary.NativeEndian.PutUint32(mem[4:], MaxSlots)
@@ -61,7 +60,7 @@ func FormatPage(mem []byte) (*Page, error) {
 
 // OpenPage is what a worker does with the memory it was given.
 func OpenPage(mem []byte) (*Page, error) {
-	if len(mem) < PageSize || len(mem) > maxPageSize ||
+	if !usable(mem) ||
 		binary.NativeEndian.Uint32(mem) != pageMagic ||
 		binary.NativeEndian.Uint32(mem[4:]) != MaxSlots ||
 		binary.NativeEndian.Uint32(mem[8:]) != RingSize {
@@ -70,15 +69,31 @@ func OpenPage(mem []byte) (*Page, error) {
 	return &Page{mem[:PageSize]}, nil
 }
 
+// usable reports whether mem is large enough, and placed for atomic stores.
+func usable(mem []byte) bool {
+	return len(mem) >= PageSize && uintptr(unsafe.Pointer(unsafe.SliceData(mem)))%8 == 0
+}
+
 func (p *Page) word(off int) *atomic.Uint64 {
 	return (*atomic.Uint64)(unsafe.Pointer(&p.mem[off]))
 }
 
-// SetStarted records that slot runs the job with this id.
-func (p *Page) SetStarted(slot int, id uint64) { p.word(pageSlots + slot*slotStride).Store(id) }
+// SetStarted records that slot, from 0 to MaxSlots-1, runs the job with this id.
+// Another slot is not recorded.
+func (p *Page) SetStarted(slot int, id uint64) {
+	if slot >= 0 && slot < MaxSlots {
+		p.word(pageSlots + slot*slotStride).Store(id)
+	}
+}
 
-// Started returns the id of the last job that slot has started, 0 for none.
-func (p *Page) Started(slot int) uint64 { return p.word(pageSlots + slot*slotStride).Load() }
+// Started returns the id of the last job that slot has started, 0 for none or
+// for a slot that there is not.
+func (p *Page) Started(slot int) uint64 {
+	if slot < 0 || slot >= MaxSlots {
+		return 0
+	}
+	return p.word(pageSlots + slot*slotStride).Load()
+}
 
 // Ring returns the ring's bytes, for the worker to write.
 func (p *Page) Ring() []byte { return p.mem[ringOffset:] }

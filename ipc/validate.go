@@ -1,20 +1,21 @@
 package ipc
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"math"
+	"slices"
 )
 
 // ValidatePayload reports whether b is exactly one msgpack value that is safe
 // to hand to a decoder: no trailing bytes, nested at most MaxPayloadDepth deep,
 // with no more elements promised than bytes are left to hold them, no duplicate
-// or non-scalar map keys, and no byte that msgpack does not define. Text need
-// not be UTF-8. It neither recurses nor allocates by a length in b.
-// The error is a *ProtocolError.
+// map keys and none but text and integers, and no byte that msgpack does not
+// define. Text need not be UTF-8. It neither recurses nor allocates by a length
+// in b; it takes at most a few bytes of memory for each byte of b, and none for
+// small maps. The error is a *ProtocolError.
 func ValidatePayload(b []byte) error {
-	return validate(b, MaxPayloadDepth, len(b)+1)
+	return validate(b, MaxPayloadDepth, math.MaxInt)
 }
 
 // ValidateControl does the same for the msgpack of an envelope, with its own
@@ -24,7 +25,7 @@ func ValidateControl(b []byte) error {
 }
 
 func validate(b []byte, maxDepth, maxElems int) error {
-	n, err := walk(b, maxDepth, maxElems)
+	n, err := walk(b, 1, maxDepth, maxElems)
 	if err != nil {
 		return err
 	}
@@ -36,73 +37,91 @@ func validate(b []byte, maxDepth, maxElems int) error {
 
 // level is an array or map that is being walked.
 type level struct {
-	left int  // elements still to come, keys and values counted singly
-	keys *set // of a map, nil for an array
+	left int // elements still to come, keys and values counted singly
+	keys int // of a map: where the hashes of its keys begin; -1 for an array
 }
 
-// walk passes over the first value in b and returns its length.
-func walk(b []byte, maxDepth, maxElems int) (int, error) {
+// fewKeys is how many keys of a map are compared one by one as they come. More
+// are compared at the end of the map, sorted.
+const fewKeys = 16
+
+// walk passes over the first count values in b and returns their length.
+func walk(b []byte, count, maxDepth, maxElems int) (int, error) {
 	var (
-		fixed [16]level
-		stack = fixed[:0]
-		c     = cursor{b: b}
-		owed  = 1 // elements promised and not yet read, over the whole stack
-		seen  int
+		levels [16]level
+		keys   [32]uint64
+		stack  = levels[:0]
+		hashes = keys[:0] // of the keys of all open maps, the innermost last
+		c      = cursor{b: b}
+		owed   = count // elements promised and not yet read, over the whole stack
+		seen   int
 	)
 	for {
 		// Close what is complete.
 		for len(stack) > 0 && stack[len(stack)-1].left == 0 {
+			if from := stack[len(stack)-1].keys; from >= 0 {
+				if len(hashes)-from > fewKeys && repeats(hashes[from:]) {
+					return c.p, violation(0, "duplicate map key before byte %d", c.p)
+				}
+				hashes = hashes[:from]
+			}
 			stack = stack[:len(stack)-1]
 		}
 		if owed == 0 {
 			return c.p, nil
 		}
 		if owed > c.left() {
-			return c.p, violation(0, "%d elements promised, %d bytes left", owed, c.left())
+			return c.p, overdrawn(uint64(owed), c.left())
 		}
 		if seen++; seen > maxElems {
 			return c.p, violation(0, "more than %d elements", maxElems)
 		}
 		owed--
-		isKey := false
+		start := c.p
 		if len(stack) > 0 {
 			top := &stack[len(stack)-1]
-			isKey = top.keys != nil && top.left%2 == 0
+			isKey := top.keys >= 0 && top.left%2 == 0
 			top.left--
+			if isKey {
+				h, err := c.key()
+				if err != nil {
+					return start, err
+				}
+				if own := hashes[top.keys:]; len(own) < fewKeys && slices.Contains(own, h) {
+					return start, violation(0, "duplicate map key at byte %d", start)
+				}
+				hashes = append(hashes, h)
+				continue
+			}
 		}
-		start := c.p
-		t := b[c.p]
-		if isKey && !scalarKey(t) {
-			return start, violation(0, "map key of type 0x%02x at byte %d", t, start)
-		}
-		n, kids, err := c.step()
+		n, children, err := c.step()
 		if err != nil {
 			return start, err
 		}
-		if isKey {
-			if !stack[len(stack)-1].keys.add(parseKey(b[start:c.p])) {
-				return start, violation(0, "duplicate map key at byte %d", start)
-			}
-			continue
-		}
-		if kids == noChildren {
+		if children == noChildren {
 			continue
 		}
 		if len(stack) == maxDepth {
 			return start, violation(0, "nested more than %d deep", maxDepth)
 		}
-		// n is at most 2^33 and owed at most len(b), so this cannot wrap.
-		if n > c.left()-owed {
-			return start, violation(0, "%d elements promised, %d bytes left", n+owed, c.left())
+		// owed is at most len(b) here, and n at most 2^33.
+		if n+uint64(owed) > uint64(c.left()) {
+			return start, overdrawn(n+uint64(owed), c.left())
 		}
-		owed += n
-		l := level{left: n}
-		if kids == mapChildren {
-			l.keys = new(set)
+		owed += int(n)
+		l := level{left: int(n), keys: -1}
+		if children == mapChildren {
+			l.keys = len(hashes)
 		}
 		stack = append(stack, l)
 	}
 }
+
+func overdrawn(owed uint64, left int) error {
+	return violation(0, "%d elements promised, %d bytes left", owed, left)
+}
+
+func truncated(at int) error { return violation(0, "value at byte %d is cut short", at) }
 
 const (
 	noChildren = iota
@@ -112,143 +131,109 @@ const (
 
 // step reads one element, or the head of an array or map: then n is how many
 // elements follow in it.
-func (c *cursor) step() (n, children int, err error) {
+func (c *cursor) step() (n uint64, children int, err error) {
 	start := c.p
 	t := c.b[c.p]
+	c.p++
+	var size uint64
+	ok := true
 	switch {
 	case t < 0x80 || t >= 0xe0 || t == 0xc0 || t == 0xc2 || t == 0xc3:
-		c.p++
 		return 0, noChildren, nil
-	case t&0xf0 == 0x90 || t == 0xdc || t == 0xdd:
-		n, ok := c.arrayLen()
-		if !ok {
+	case t < 0x90:
+		return 2 * uint64(t&0x0f), mapChildren, nil
+	case t < 0xa0:
+		return uint64(t & 0x0f), arrayChildren, nil
+	case t < 0xc0:
+		size = uint64(t & 0x1f)
+	case t == 0xdc || t == 0xdd:
+		if n, ok = c.be(2 << (t - 0xdc)); !ok {
 			return 0, 0, truncated(start)
 		}
 		return n, arrayChildren, nil
-	case t&0xf0 == 0x80 || t == 0xde || t == 0xdf:
-		n, ok := c.mapLen()
-		if !ok {
+	case t == 0xde || t == 0xdf:
+		if n, ok = c.be(2 << (t - 0xde)); !ok {
 			return 0, 0, truncated(start)
 		}
 		return 2 * n, mapChildren, nil
-	}
-	var size uint64
-	ok := true
-	c.p++
-	switch {
-	case t&0xe0 == 0xa0:
-		size = uint64(t & 0x1f)
 	case t >= 0xc4 && t <= 0xc6: // bin
 		size, ok = c.be(1 << (t - 0xc4))
 	case t >= 0xc7 && t <= 0xc9: // ext: a type byte stands before the data
 		size, ok = c.be(1 << (t - 0xc7))
 		size++
-	case t == 0xca:
+	case t == 0xca: // float32
 		size = 4
-	case t == 0xcb:
+	case t == 0xcb: // float64
 		size = 8
-	case t >= 0xcc && t <= 0xcf:
+	case t >= 0xcc && t <= 0xcf: // uint
 		size = 1 << (t - 0xcc)
-	case t >= 0xd0 && t <= 0xd3:
+	case t >= 0xd0 && t <= 0xd3: // int
 		size = 1 << (t - 0xd0)
 	case t >= 0xd4 && t <= 0xd8: // fixext
 		size = 1 + 1<<(t-0xd4)
-	case t >= 0xd9 && t <= 0xdb:
+	case t >= 0xd9 && t <= 0xdb: // str
 		size, ok = c.be(1 << (t - 0xd9))
 	default: // 0xc1
 		return 0, 0, violation(0, "byte 0x%02x at %d is no msgpack", t, start)
 	}
-	if !ok {
-		return 0, 0, truncated(start)
+	if ok {
+		_, ok = c.bytes(size)
 	}
-	if _, ok := c.bytes(size); !ok {
+	if !ok {
 		return 0, 0, truncated(start)
 	}
 	return 0, noChildren, nil
 }
 
-func truncated(at int) error { return violation(0, "value at byte %d is cut short", at) }
+// Keys are told apart by hashes under seeds that a sender cannot know, so that
+// it cannot make two that meet. The same text or number may be written in
+// several ways; the hash is of what it means.
+var textSeed, intSeed = maphash.MakeSeed(), maphash.MakeSeed()
 
-// scalarKey reports whether a map key may begin with t: text and integers may.
-func scalarKey(t byte) bool {
-	return t < 0x80 || t >= 0xe0 || t&0xe0 == 0xa0 || t >= 0xd9 && t <= 0xdb || t >= 0xcc && t <= 0xd3
-}
-
-// mapKey is a key apart from how it was written: the same text or number may be
-// encoded with different lengths.
-type mapKey struct {
-	text []byte
-	num  uint64 // of an integer; a negative one in two's complement
-	kind byte   // 't' text, 'n' negative, 'u' not negative
-}
-
-func parseKey(raw []byte) mapKey {
-	c := cursor{b: raw}
-	if s, ok := c.str(); ok {
-		return mapKey{text: s, kind: 't'}
-	}
-	c.p = 0
-	if v, ok := c.uint(); ok {
-		return mapKey{num: v, kind: 'u'}
-	}
-	if raw[0] >= 0xe0 {
-		return mapKey{num: uint64(int8(raw[0])), kind: 'n'}
-	}
-	v := uint64(math.MaxUint64) // sign-extend what follows the type byte
-	for _, x := range raw[1:] {
-		v = v<<8 | uint64(x)
-	}
-	return mapKey{num: v, kind: 'n'}
-}
-
-func (k mapKey) equal(o mapKey) bool {
-	return k.kind == o.kind && k.num == o.num && bytes.Equal(k.text, o.text)
-}
-
-func (k mapKey) hash() uint64 {
-	var h maphash.Hash
-	h.SetSeed(keySeed)
-	h.WriteByte(k.kind)
-	if k.kind == 't' {
-		h.Write(k.text)
-	} else {
-		var n [8]byte
-		binary.LittleEndian.PutUint64(n[:], k.num)
-		h.Write(n[:])
-	}
-	return h.Sum64()
-}
-
-// set tells whether a key came before. The first 8 keys are compared; beyond
-// that their hashes are, under a seed that a sender cannot know.
-type set struct {
-	few  []mapKey
-	many map[uint64]struct{}
-}
-
-var keySeed = maphash.MakeSeed()
-
-func (s *set) add(key mapKey) bool {
-	if s.many == nil {
-		for _, k := range s.few {
-			if k.equal(key) {
-				return false
-			}
+// key reads a map key, which must be text or an integer, and returns its hash.
+func (c *cursor) key() (uint64, error) {
+	start := c.p
+	t := c.b[start]
+	if t&0xe0 == 0xa0 || t >= 0xd9 && t <= 0xdb {
+		s, ok := c.str()
+		if !ok {
+			return 0, truncated(start)
 		}
-		if s.few = append(s.few, key); len(s.few) <= 8 {
+		return maphash.Bytes(textSeed, s), nil
+	}
+	if !(t < 0x80 || t >= 0xe0 || t >= 0xcc && t <= 0xd3) {
+		return 0, violation(0, "map key of type 0x%02x at byte %d", t, start)
+	}
+	if _, _, err := c.step(); err != nil {
+		return 0, err
+	}
+	var number [9]byte // two's complement, and whether it is negative
+	switch raw := c.b[start:c.p]; {
+	case t >= 0xe0:
+		number[8] = 1
+		binary.LittleEndian.PutUint64(number[:], uint64(int8(t)))
+	case t >= 0xd0 && raw[1] >= 0x80:
+		number[8] = 1
+		v := uint64(math.MaxUint64) // its sign, extended
+		for _, x := range raw[1:] {
+			v = v<<8 | uint64(x)
+		}
+		binary.LittleEndian.PutUint64(number[:], v)
+	default:
+		positive := cursor{b: raw}
+		v, _ := positive.uint() // step has seen that it is whole
+		binary.LittleEndian.PutUint64(number[:], v)
+	}
+	return maphash.Bytes(intSeed, number[:]), nil
+}
+
+// repeats reports whether a hash is there twice. It sorts them.
+func repeats(hashes []uint64) bool {
+	slices.Sort(hashes)
+	for i := 1; i < len(hashes); i++ {
+		if hashes[i] == hashes[i-1] {
 			return true
 		}
-		s.many = make(map[uint64]struct{}, 32)
-		for _, k := range s.few {
-			s.many[k.hash()] = struct{}{}
-		}
-		s.few = nil
-		return true
 	}
-	h := key.hash()
-	if _, dup := s.many[h]; dup {
-		return false
-	}
-	s.many[h] = struct{}{}
-	return true
+	return false
 }
