@@ -259,13 +259,13 @@ func shellName(root, field string) string {
 	return `"$` + name + `"`
 }
 
-// taskName is what a task's name looks like.
-var taskNameForm = regexp.MustCompile(`^[\w][\w./:-]*$`)
+// taskForm is what the names look like under which workers define tasks.
+var taskForm = regexp.MustCompile(`^[A-Za-z_][\w./-]*$`)
 
 func (c *checker) taskName(n *yaml.Node) string {
 	s, ok := c.fixed(n, "task")
-	if ok && (len(s) > maxName || !taskNameForm.MatchString(s)) {
-		c.failNode(n, "", "task %s must be letters, digits and any of _ . / : -, and at most %d bytes", quote(s), maxName)
+	if ok && (len(s) > maxName || !taskForm.MatchString(s)) {
+		c.failNode(n, "", "task %s must be letters, digits and any of _ - . /, start with a letter or _, and have at most %d bytes", quote(s), maxName)
 		return ""
 	}
 	return s

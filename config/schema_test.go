@@ -1,0 +1,261 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+)
+
+func compileSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	if err := c.AddResource("schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// document gives a YAML text as an editor hands it to a schema.
+func document(t *testing.T, src []byte) (any, bool) {
+	t.Helper()
+	c := &checker{file: "f"}
+	n := c.document(src)
+	if n == nil {
+		return nil, false
+	}
+	v, ok := c.value(n)
+	if !ok || n.Kind != yaml.MappingNode {
+		return nil, false
+	}
+	return v.Any(), true
+}
+
+func TestSchema_AcceptsGoodFiles(t *testing.T) {
+	t.Parallel()
+	s := compileSchema(t)
+	for _, path := range append(files(t, "testdata/good/*.yaml"), files(t, "testdata/*.yaml")...) {
+		src, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, ok := document(t, src)
+		if !ok {
+			t.Errorf("%s: no document", path)
+			continue
+		}
+		if err := s.Validate(doc); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// What only names, templates or positions tell is beyond a schema.
+func TestSchema_RefusesBadFiles(t *testing.T) {
+	t.Parallel()
+	s := compileSchema(t)
+	beyond := map[string]bool{"yaml-values.yaml": true, "unquoted.yaml": true}
+	for _, path := range files(t, "testdata/bad/*.yaml") {
+		if beyond[filepath.Base(path)] {
+			continue
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, ok := document(t, src)
+		if !ok {
+			continue
+		}
+		if s.Validate(doc) == nil && filepath.Base(path) != "templates.yaml" {
+			t.Errorf("%s: accepted", path)
+		}
+	}
+}
+
+// values are what each key is tried with, so that parser and schema agree on
+// every type.
+var values = []string{
+	"~", `""`, "x", "true", "0", "1", "-1", "1.5", "5000000", "[]", "[x]", "[[x]]", "[~]", "{}", "{x: y}", "{file: x}", "{max: 2}",
+	"{task: t}", "30s", "0s", "1h30m", "-3s", "all", "none", "ok", "group", "live", "never", "soon,fail=10%", "'now,fail=0%'", "1..5", "5", "[0, 3]", "[256]",
+	"auto", "10/s", "64MiB", "{memory: 1GB}", "{size: 3}", "process", `"a b"`, `"a/b"`, "../x", "[x, x]", "{lines: f}", "{lines: f, nul: g}",
+	"{range: 1..5}", "{range: 01..5}", "{range: x}", "{glob: x, empty: ok}", "{empty: ok}", "{glob: [x, y]}", "{csv: f}", "{from: a}", "{a: [1, 2]}", "{a: []}", "{a: 1}",
+	"{a: [1], include: [{a: 3}], exclude: []}", "{include: []}", "{max: 1, causes: [failed]}", "{max: 1, causes: [limit]}", "{max: 1, causes: [oom]}",
+	"{max: 1, causes: ['exit:70-79', 'signal:9']}", "{max: 1, factor: 0.5}", "{max: 1, jitter: 1, backoff: 0, max_backoff: 1m}", "{command: [x]}",
+	"{command: [x], start_timeout: 3s}", "{command: []}", "{max_jobs: 3}", "{A: x}", "{A: [x]}", "{ITEM_X: x}", "{VAR_: x}", "{A: ~}", "{A=B: x}", "[PATH, 'LC_*']",
+	"echo", "[echo, 1, true]", "[{a: b}]", "{name: [1, 2]}",
+}
+
+// beyondSchema tells what the parser refuses for reasons that a schema has no
+// words for, by key and value.
+func beyondSchema(key, value string) bool {
+	switch key {
+	case "needs": // there is no such job, or it is the job itself
+		return true
+	case "deadline", "timeout", "start_timeout": // a pattern cannot count
+		return value == "0s"
+	case "halt":
+		return value == "'now,fail=0%'"
+	case "matrix": // it has no axes
+		return value == "{include: []}"
+	}
+	return false
+}
+
+func TestSchema_AgreesWithTheParserOnEveryKey(t *testing.T) {
+	t.Parallel()
+	s := compileSchema(t)
+	check := func(t *testing.T, key, value, src string) {
+		t.Helper()
+		doc, ok := document(t, []byte(src))
+		if !ok {
+			t.Fatalf("no document:\n%s", src)
+		}
+		_, parseErr := Parse("f", []byte(src))
+		schemaErr := s.Validate(doc)
+		if (parseErr == nil) == (schemaErr == nil) {
+			return
+		}
+		if parseErr != nil && beyondSchema(key, value) {
+			return
+		}
+		t.Errorf("%s: %s\nparser: %v\nschema: %v", key, value, parseErr, schemaErr)
+	}
+	for _, key := range topKeys.names {
+		for _, v := range values {
+			src := key + ": " + v + "\n"
+			if key != "jobs" {
+				src += "jobs: [{id: a, run: [x]}]\n"
+			}
+			check(t, key, v, src)
+		}
+	}
+	for _, key := range jobKeys.names {
+		for _, v := range values {
+			kind := "run: [x]"
+			switch key {
+			case "run", "shell", "task":
+				kind = "timeout: 1s"
+			case "args", "worker":
+				kind = "task: t"
+			}
+			id := "id: a, "
+			if key == "id" {
+				id = ""
+			}
+			check(t, key, v, fmt.Sprintf("jobs: [{%s%s, %s: %s}]\n", id, kind, key, v))
+			if key != "args" && key != "worker" {
+				check(t, key, v, fmt.Sprintf("defaults: {%s: %s}\njobs: [{id: a, run: [x]}]\n", key, v))
+			}
+		}
+	}
+	for _, key := range workerKeys.names {
+		for _, v := range values {
+			check(t, key, v, fmt.Sprintf("worker: {%s: %s}\njobs: [{id: a, run: [x]}]\n", key, v))
+		}
+	}
+}
+
+// propertiesOf gives the names under properties at a path of the schema.
+func propertiesOf(t *testing.T, path ...any) []string {
+	t.Helper()
+	var doc any
+	if err := json.Unmarshal(Schema, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range append(path, "properties") {
+		switch p := p.(type) {
+		case string:
+			m, ok := doc.(map[string]any)
+			if !ok || m[p] == nil {
+				t.Fatalf("the schema has nothing at %v", path)
+			}
+			doc = m[p]
+		case int:
+			doc = doc.([]any)[p]
+		}
+	}
+	var names []string
+	for name, v := range doc.(map[string]any) {
+		names = append(names, name)
+		if m, ok := v.(map[string]any); ok && m["description"] == nil && m["$ref"] == nil && m["type"] == nil {
+			t.Errorf("%v: %s has no description", path, name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+func TestSchema_HasTheParsersKeys(t *testing.T) {
+	t.Parallel()
+	var inDefaults []string
+	for _, n := range jobKeys.names {
+		if !contains(ownKeys[:], n) {
+			inDefaults = append(inDefaults, n)
+		}
+	}
+	for _, c := range []struct {
+		names []string
+		path  []any
+	}{
+		{topKeys.names, nil},
+		{jobKeys.names, []any{"$defs", "job"}},
+		{inDefaults, []any{"$defs", "defaults"}},
+		{workerKeys.names, []any{"$defs", "worker", "anyOf", 1}},
+		{initKeys.names, []any{"$defs", "worker", "anyOf", 1, "properties", "init"}},
+		{limitKeys.names, []any{"$defs", "limits"}},
+		{foreachKeys.names, []any{"$defs", "foreach", "anyOf", 1}},
+		{retryKeys.names, []any{"$defs", "retry", "anyOf", 1}},
+		{stdinKeys.names, []any{"$defs", "job", "properties", "stdin", "anyOf", 1}},
+		{stdoutKeys.names, []any{"$defs", "job", "properties", "stdout"}},
+		{queueKeys.names, []any{"properties", "queues", "additionalProperties"}},
+	} {
+		want := append([]string(nil), c.names...)
+		sort.Strings(want)
+		if diff := cmp.Diff(want, propertiesOf(t, c.path...)); diff != "" {
+			t.Errorf("%v (-parser +schema):\n%s", c.path, diff)
+		}
+	}
+}
+
+// A key that the schema calls available must be one for the parser, too.
+func TestSchema_SaysWhichKeysAreNotAvailableYet(t *testing.T) {
+	t.Parallel()
+	var doc struct {
+		Properties map[string]json.RawMessage
+		Defs       map[string]struct{ Properties map[string]json.RawMessage } `json:"$defs"`
+	}
+	if err := json.Unmarshal(Schema, &doc); err != nil {
+		t.Fatal(err)
+	}
+	check := func(name string, later bool, raw json.RawMessage) {
+		if got := bytes.Contains(raw, []byte(`"#/$defs/notYet"`)); got != later {
+			t.Errorf("%s: schema says not available: %v, parser: %v", name, got, later)
+		}
+		if later != bytes.Contains(raw, []byte("Not available yet.")) {
+			t.Errorf("%s: the description does not say whether it is available", name)
+		}
+	}
+	for _, n := range topKeys.names {
+		check(n, topKeys.keys[n].later, doc.Properties[n])
+	}
+	for _, n := range jobKeys.names {
+		check(n, jobKeys.keys[n].later, doc.Defs["job"].Properties[n])
+	}
+}
