@@ -147,7 +147,7 @@ func gone(err error) bool {
 func (g *Guardian) startOn(l *link, s *Spec) (*Process, error) {
 	number := g.number.Add(1)
 	if err := l.sendStart(number, s, g.prefix+g.nonce+"."+strconv.FormatUint(number, 10)); err != nil {
-		if gone(err) {
+		if own := (*StartError)(nil); !errors.As(err, &own) && gone(err) {
 			l.close()
 		} else {
 			l.in.giveLink(l)

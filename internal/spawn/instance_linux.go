@@ -53,7 +53,9 @@ func startInstance(g *Guardian) (*instance, error) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	control := os.NewFile(uintptr(ours), "guardian")
-	defer unix.Close(theirs)
+	// The guardian's copy must be the only one, or its end is not seen here.
+	closeTheirs := sync.OnceFunc(func() { unix.Close(theirs) })
+	defer closeTheirs()
 	self, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
 		control.Close()
@@ -89,8 +91,7 @@ func startInstance(g *Guardian) (*instance, error) {
 		control.Close()
 		return nil, fmt.Errorf("execute %s: %w", g.opts.Path, err)
 	}
-	// The last copy but the guardian's: its end must be visible here.
-	unix.Close(theirs)
+	closeTheirs()
 	if err := in.handshake(); err != nil {
 		in.kill()
 		in.reap()

@@ -3,6 +3,7 @@ package spawn
 import (
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -52,7 +53,7 @@ func sendPacket(c syscall.RawConn, b, oob []byte) error {
 		}
 	})
 	if err != nil {
-		return err
+		return os.ErrClosed // the only reason for which f is not called
 	}
 	return sent
 }
@@ -98,7 +99,7 @@ func (l *link) sendStart(number uint64, s *Spec, marker string) error {
 		}
 		fd, err := blocking(f)
 		if err != nil {
-			return err
+			return &StartError{Path: s.Path, Op: "pass", Detail: "descriptor " + strconv.Itoa(i), Err: err}
 		}
 		slots[i] = 1
 		fds = append(fds, fd)
@@ -140,10 +141,10 @@ func blocking(f *os.File) (fd int, err error) {
 		fd = int(n)
 		inner = syscall.SetNonblock(fd, false)
 	})
-	if err == nil {
-		err = inner
+	if err != nil {
+		return -1, os.ErrClosed
 	}
-	return fd, err
+	return fd, inner
 }
 
 func memfd(b []byte) (int, error) {
