@@ -49,8 +49,11 @@ func (c *checker) failBad(n *yaml.Node, hint, format string, args ...any) {
 	}
 }
 
+// add keeps a mistake. Keys and values that its text shows may hold anything,
+// but a mistake is one line.
 func (c *checker) add(e *Error) {
 	c.count++
+	e.Msg, e.Hint = oneLine(e.Msg), oneLine(e.Hint)
 	if len(c.errs) < maxErrors {
 		c.errs = append(c.errs, e)
 	}
@@ -132,8 +135,19 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && scalarValue(n).typ == Null
 }
 
-// text reads a scalar as it was written.
+// text reads a scalar as it was written, for what an operating system takes:
+// without NUL.
 func (c *checker) text(n *yaml.Node, what string) (string, bool) {
+	s, ok := c.data(n, what)
+	if ok && strings.IndexByte(s, 0) >= 0 {
+		c.failNode(n, "", "%s holds a NUL byte", what)
+		return "", false
+	}
+	return s, ok
+}
+
+// data reads a scalar as it was written.
+func (c *checker) data(n *yaml.Node, what string) (string, bool) {
 	if c.bad[n] {
 		return "", false
 	}
@@ -143,10 +157,6 @@ func (c *checker) text(n *yaml.Node, what string) (string, bool) {
 	}
 	if isNull(n) {
 		c.wrong(n, `quote it, "" is the empty text`, what, "a text")
-		return "", false
-	}
-	if strings.IndexByte(n.Value, 0) >= 0 {
-		c.failNode(n, "", "%s holds a NUL byte", what)
 		return "", false
 	}
 	return n.Value, true
@@ -175,7 +185,11 @@ func (c *checker) template(n *yaml.Node, what string) (*Template, bool) {
 	if !ok {
 		return nil, false
 	}
-	t, err := compile(c.file, posOf(n), s)
+	return c.compile(n, s)
+}
+
+func (c *checker) compile(n *yaml.Node, text string) (*Template, bool) {
+	t, err := compile(c.file, posOf(n), text)
 	if err != nil {
 		c.add(err)
 		return nil, false
@@ -410,12 +424,8 @@ func (c *checker) args(n *yaml.Node) (*Args, bool) {
 		if !strings.Contains(n.Value, "{{") {
 			return &Args{constant: true, value: scalarValue(n)}, true
 		}
-		t, err := compile(c.file, posOf(n), n.Value)
-		if err != nil {
-			c.add(err)
-			return nil, false
-		}
-		return &Args{tmpl: t}, true
+		t, ok := c.compile(n, n.Value)
+		return &Args{tmpl: t}, ok
 	}
 	return nil, false
 }

@@ -10,7 +10,7 @@
 //	var bad config.Errors
 //	if errors.As(err, &bad) {
 //		for _, e := range bad {
-//			fmt.Fprintln(os.Stderr, e) // job.yaml:7:5: unknown key "comand" (did you mean "run"?)
+//			fmt.Fprintln(os.Stderr, e) // job.yaml:7:5: unknown key "comand" in a job (did you mean "run"?)
 //		}
 //	}
 //	for _, j := range f.Jobs {

@@ -32,7 +32,8 @@ func (s Source) String() string {
 	return "unknown"
 }
 
-// Stdin as the Path of a [Foreach] stands for the supervisor's standard input.
+// StdinPath as the Path of a [Foreach] stands for the supervisor's standard
+// input. At most one job of a file has it.
 const StdinPath = "-"
 
 // Foreach describes where a job's items come from; reading them is the runner's

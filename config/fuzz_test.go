@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -24,7 +25,11 @@ func FuzzParse(f *testing.F) {
 		if len(src) > 64<<10 {
 			return
 		}
+		start := time.Now()
 		file, err := Parse("f", src)
+		if took := time.Since(start); took > 10*time.Second {
+			t.Fatalf("%d bytes took %v", len(src), took)
+		}
 		if err != nil {
 			errs, ok := err.(Errors)
 			if !ok || len(errs) == 0 {

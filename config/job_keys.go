@@ -299,7 +299,9 @@ func readStdin(c *checker, n *yaml.Node, d *draft) {
 	}
 	in := &Stdin{}
 	if n.Kind != yaml.MappingNode {
-		in.Text, _ = c.template(n, "stdin")
+		if s, ok := c.data(n, "stdin"); ok {
+			in.Text, _ = c.compile(n, s)
+		}
 	} else if set, ok := stdinKeys.read(c, n, "stdin", in); ok && set == 0 {
 		c.failNode(n, "", "stdin has no file")
 	}

@@ -312,3 +312,12 @@ func TestSetVar_ReplacesADeclaredVariable(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+func TestParse_StdinMayHoldAnyText(t *testing.T) {
+	t.Parallel()
+	f := mustParse(t, "jobs: [{id: a, run: [x], stdin: \"\\0{{.job}}\\n\"}]\n")
+	got, err := f.Jobs[0].Stdin.Text.Text(&Scope{Job: "a"})
+	if err != nil || got != "\x00a\n" {
+		t.Errorf("stdin is %q, %v", got, err)
+	}
+}

@@ -50,7 +50,7 @@ func document(t *testing.T, src []byte) (any, bool) {
 func TestSchema_AcceptsGoodFiles(t *testing.T) {
 	t.Parallel()
 	s := compileSchema(t)
-	for _, path := range append(files(t, "testdata/good/*.yaml"), files(t, "testdata/*.yaml")...) {
+	for _, path := range files(t, "testdata/good/*.yaml") {
 		src, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+	"unicode"
 )
 
 // maxActions bounds the actions of one template: the standard library parses
@@ -197,9 +198,10 @@ func (t *Template) execError(err error) *Error {
 	return t.fail("template: " + oneLine(strings.TrimPrefix(msg, "at ")))
 }
 
+// oneLine shows a text in one line.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r

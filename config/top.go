@@ -11,9 +11,7 @@ import (
 // top is the file while its top level is read.
 type top struct {
 	*File
-	n              *yaml.Node
 	defaults, jobs *yaml.Node
-	resources      map[string]bool
 }
 
 var topKeys = newKeyset("at the top of the file",
@@ -35,7 +33,7 @@ var topKeys = newKeyset("at the top of the file",
 
 // top reads the whole file.
 func (c *checker) top(f *File, n *yaml.Node) {
-	t := &top{File: f, n: n}
+	t := &top{File: f}
 	set, ok := topKeys.read(c, n, "the job file", t)
 	if !ok {
 		return

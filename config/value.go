@@ -9,7 +9,7 @@ import (
 // Type is the type of a [Value].
 type Type uint8
 
-// The types of values. IsInt covers int64 and uint64, see [Value.Any].
+// The types of values, see [Value.Any] for what they are in Go.
 const (
 	Null Type = iota
 	Bool
