@@ -1,0 +1,307 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+
+	"github.com/feac4032/multiproc/task"
+)
+
+// Queue carries values of one type, first in, first out for each producer.
+// All methods are safe for any number of goroutines. Those who wait are served
+// first come, first served.
+//
+// Every method that takes a context returns its error when the context ended
+// first, and then has changed nothing; if the item was taken or handed over
+// first, the call succeeds.
+type Queue[T any] struct {
+	b    Backend
+	name string
+}
+
+// New returns a queue in the memory of this process that holds up to n items;
+// Python's Queue(maxsize). With n ≤ 0 only [MemoryLimit] bounds it. Either way,
+// Put blocks while the queue is full.
+func New[T any](n int, opts ...Option) *Queue[T] { return Over[T](NewMemory(n), opts...) }
+
+// OverPipes returns a queue that puts into w and gets from r, see [NewPipes].
+func OverPipes[T any](r io.Reader, w io.Writer, opts ...Option) *Queue[T] {
+	return Over[T](NewPipes(r, w), opts...)
+}
+
+// Over returns a queue whose items are kept by b, which must be safe for many
+// callers at once.
+func Over[T any](b Backend, opts ...Option) *Queue[T] {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return &Queue[T]{b: b, name: o.name}
+}
+
+// Option is an optional property of a queue.
+type Option func(*options)
+
+type options struct{ name string }
+
+// Named gives a queue the name that its errors carry.
+func Named(name string) Option { return func(o *options) { o.name = name } }
+
+// scratch is what one call needs: a buffer, and a batch of one.
+type scratch struct {
+	buf   []byte
+	batch [1][]byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// keepScratch is the largest buffer in bytes that outlives its call.
+const keepScratch = 64 << 10
+
+func (s *scratch) release() {
+	if cap(s.buf) > keepScratch {
+		s.buf = nil
+	}
+	s.batch[0] = nil
+	scratches.Put(s)
+}
+
+// encode makes the snapshot of v that travels.
+func (q *Queue[T]) encode(v T) (*scratch, error) {
+	s := scratches.Get().(*scratch)
+	buf, err := task.Encode(s.buf[:0], v)
+	if err != nil {
+		s.release()
+		return nil, err
+	}
+	if len(buf) > MaxItem {
+		s.release()
+		return nil, tooLarge(len(buf))
+	}
+	s.buf = buf
+	s.batch[0] = buf
+	return s, nil
+}
+
+func tooLarge(n int) error {
+	return fmt.Errorf("item of %d bytes, at most %d are allowed: %w", n, MaxItem, ErrTooLarge)
+}
+
+// Put puts a snapshot of v into the queue, and blocks while there is no room:
+// what the caller changes later is not seen by the getter. In memory the item
+// is queued when Put returns; over a pipe its bytes are in the pipe, so that the
+// producer may exit at once.
+//
+// A value that cannot travel is refused before anything else happens, with an
+// error that names the part of it. ErrClosed says that the queue was closed,
+// ErrLost that nobody can get from it any more, ErrTooLarge that the item is
+// over MaxItem.
+func (q *Queue[T]) Put(ctx context.Context, v T) error {
+	s, err := q.encode(v)
+	if err != nil {
+		return q.failed("put", err)
+	}
+	defer s.release()
+	if ctx.Err() != nil {
+		return q.failed("put", ended(ctx))
+	}
+	if _, err := q.b.PutBatch(ctx, s.batch[:]); err != nil {
+		return q.failed("put", err)
+	}
+	return nil
+}
+
+// TryPut is Put that does not wait for room: ErrFull instead; Python's
+// put_nowait.
+func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
+	b, ok := q.b.(TryPutter)
+	if !ok {
+		return q.failed("try put", ErrUnsupported)
+	}
+	s, err := q.encode(v)
+	if err != nil {
+		return q.failed("try put", err)
+	}
+	defer s.release()
+	if ctx.Err() != nil {
+		return q.failed("try put", ended(ctx))
+	}
+	n, err := b.TryPutBatch(ctx, s.batch[:])
+	if err == nil && n == 0 {
+		err = ErrFull
+	}
+	if err != nil {
+		return q.failed("try put", err)
+	}
+	return nil
+}
+
+// Get takes the next item out, and blocks until there is one. ErrClosed says
+// that the queue is closed and drained, ErrLost that the other side ended in
+// the middle of an item, an *ItemError that this one item did not decode.
+func (q *Queue[T]) Get(ctx context.Context) (T, error) {
+	if ctx.Err() != nil {
+		var zero T
+		return zero, q.failed("get", ended(ctx))
+	}
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	s.batch[0] = s.buf[:0]
+	if _, err := q.b.GetBatch(ctx, s.batch[:]); err != nil {
+		var zero T
+		return zero, q.failed("get", err)
+	}
+	return q.decode("get", s)
+}
+
+// TryGet is Get that does not wait for an item: ErrEmpty instead; Python's
+// get_nowait.
+func (q *Queue[T]) TryGet(ctx context.Context) (T, error) {
+	var zero T
+	b, ok := q.b.(TryGetter)
+	if !ok {
+		return zero, q.failed("try get", ErrUnsupported)
+	}
+	if ctx.Err() != nil {
+		return zero, q.failed("try get", ended(ctx))
+	}
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	s.batch[0] = s.buf[:0]
+	n, err := b.TryGetBatch(ctx, s.batch[:])
+	if err == nil && n == 0 {
+		err = ErrEmpty
+	}
+	if err != nil {
+		return zero, q.failed("try get", err)
+	}
+	return q.decode("try get", s)
+}
+
+func (q *Queue[T]) decode(op string, s *scratch) (T, error) {
+	msg := s.batch[0]
+	if cap(msg) > cap(s.buf) {
+		s.buf = msg
+	}
+	var v T
+	if err := task.Decode(msg, &v); err != nil {
+		return v, q.failed(op, &ItemError{Err: err})
+	}
+	return v, nil
+}
+
+// All returns the items as they come, until the queue is closed and drained. An
+// item that does not decode is yielded as an error, and the loop goes on; any
+// other error is yielded and ends it. An item is taken out when the loop asks
+// for it, so that leaving the loop loses none.
+func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			v, err := q.Get(ctx)
+			if errors.Is(err, ErrClosed) {
+				return
+			}
+			var bad *ItemError
+			if !yield(v, err) || err != nil && !errors.As(err, &bad) {
+				return
+			}
+		}
+	}
+}
+
+// Len returns the number of items that are queued; Python's qsize. How many are
+// in a pipe cannot be known: ErrUnsupported.
+func (q *Queue[T]) Len(ctx context.Context) (int, error) {
+	b, ok := q.b.(Lener)
+	if !ok {
+		return 0, q.failed("len", ErrUnsupported)
+	}
+	n, err := b.Len(ctx)
+	if err != nil {
+		return 0, q.failed("len", err)
+	}
+	return n, nil
+}
+
+// Empty reports whether no item is queued. Like Len, it is not known over a
+// pipe; TryGet is the way to find out there.
+func (q *Queue[T]) Empty(ctx context.Context) (bool, error) {
+	b, ok := q.b.(Lener)
+	if !ok {
+		return false, q.failed("empty", ErrUnsupported)
+	}
+	n, err := b.Len(ctx)
+	if err != nil {
+		return false, q.failed("empty", err)
+	}
+	return n == 0, nil
+}
+
+// Full reports whether a Put would wait. It is not known over a pipe; TryPut is
+// the way to find out there.
+func (q *Queue[T]) Full(ctx context.Context) (bool, error) {
+	b, ok := q.b.(Fuller)
+	if !ok {
+		return false, q.failed("full", ErrUnsupported)
+	}
+	full, err := b.Full(ctx)
+	if err != nil {
+		return false, q.failed("full", err)
+	}
+	return full, nil
+}
+
+// Flush waits until nothing that was put is still in this process only; Python's
+// join_thread. Put leaves nothing behind but in one case: a pipe was full, and
+// the context of a Put ended, or a TryPut ran out of room, in the middle of an
+// item. Such an item counts as put, and its rest is sent in the background.
+// In memory there is nothing to wait for.
+func (q *Queue[T]) Flush(ctx context.Context) error {
+	b, ok := q.b.(Flusher)
+	if !ok {
+		return nil
+	}
+	if err := b.Flush(ctx); err != nil {
+		return q.failed("flush", err)
+	}
+	return nil
+}
+
+// Close ends the putting: putters get ErrClosed, also those that wait. Getters
+// drain what is queued, then get ErrClosed. Over pipes it closes w, so that the
+// other side learns of it; see [Pipes.Close]. It does not wait, and further
+// calls do nothing.
+func (q *Queue[T]) Close() error {
+	b, ok := q.b.(Closer)
+	if !ok {
+		return q.failed("close", ErrUnsupported)
+	}
+	if err := b.Close(); err != nil {
+		return q.failed("close", err)
+	}
+	return nil
+}
+
+// Shutdown closes, drops what is queued here, and wakes all putters and getters
+// with ErrClosed; Python's shutdown(immediate=True). Further calls do nothing.
+func (q *Queue[T]) Shutdown() error {
+	b, ok := q.b.(Shutdowner)
+	if !ok {
+		return q.failed("shutdown", ErrUnsupported)
+	}
+	if err := b.Shutdown(); err != nil {
+		return q.failed("shutdown", err)
+	}
+	return nil
+}
+
+func (q *Queue[T]) failed(op string, err error) error {
+	if q.name == "" {
+		return fmt.Errorf("queue: %s: %w", op, err)
+	}
+	return fmt.Errorf("queue %s: %s: %w", q.name, op, err)
+}
