@@ -64,7 +64,7 @@ func TestParse_HostileFilesGiveClearErrors(t *testing.T) {
 		{"bad indentation", "jobs:\n  - id: a\n   run: [x]\n", "f:3:4: not valid YAML: did not find expected '-' indicator"},
 		{"2,000 actions", job + "    stdin: \"" + strings.Repeat("{{.job}}", 2000) + "\"\n", "f:4:12: template has 2000 actions, at most 1000 are allowed"},
 		{"deep parentheses", job + "    stdin: \"{{" + strings.Repeat("(", 20_000) + "}}\"\n", "f:4:12: template: max expression depth exceeded"},
-		{"line breaks in a key", job + "    uses: {\"a\\nb\\u2028\": 0}\n", "f:4:25: uses a b  must be an integer from 1 to 1048576, not the number 0"},
+		{"line breaks in a key", job + "    uses: {\"a\\nb\\u2028\": 0}\n", "f:4:26: uses a b  must be an integer from 1 to 1048576, not the number 0"},
 		{"NUL in an argument", "jobs:\n  - id: a\n    run: [x, \"\\0\"]\n", "f:3:14: an argument in run holds a NUL byte"},
 		{"too large", strings.Repeat("#", MaxSize+1), "f:1:1: the job file is larger than 16 MiB (put items into a file and name it in foreach)"},
 		{"too many combinations", job + "    matrix: {a: &l " + longList(1001) + "}\n", "f:4:17: anchors are not supported (quote a text that starts with &)"},
