@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -89,9 +90,9 @@ func (c *checker) unknownKey(n *yaml.Node, in string, names []string) (meant str
 	name := strings.ToLower(strings.ReplaceAll(n.Value, "-", "_"))
 	ours := foreignKeys[name]
 	hint := ""
-	if contains(names, name) {
+	if slices.Contains(names, name) {
 		meant = name
-	} else if contains(names, ours) {
+	} else if slices.Contains(names, ours) {
 		meant = ours
 	}
 	switch {
@@ -106,7 +107,7 @@ func (c *checker) unknownKey(n *yaml.Node, in string, names []string) (meant str
 	default:
 		if meant = c.near(n.Value, names); meant == "" {
 			// A slip in a key of another tool: comand.
-			if f := foreignKeys[c.near(n.Value, foreignNames)]; contains(names, f) {
+			if f := foreignKeys[c.near(n.Value, foreignNames)]; slices.Contains(names, f) {
 				meant = f
 			}
 		}
@@ -116,15 +117,6 @@ func (c *checker) unknownKey(n *yaml.Node, in string, names []string) (meant str
 	}
 	c.failNode(n, hint, "unknown key %s %s", quote(n.Value), in)
 	return meant
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // foreignKeys are keys by which other tools call what has another name here.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"testing"
 
@@ -206,7 +207,7 @@ func TestSchema_HasTheParsersKeys(t *testing.T) {
 	t.Parallel()
 	var inDefaults []string
 	for _, n := range jobKeys.names {
-		if !contains(ownKeys[:], n) {
+		if !slices.Contains(ownKeys[:], n) {
 			inDefaults = append(inDefaults, n)
 		}
 	}

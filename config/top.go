@@ -65,11 +65,11 @@ func readName(c *checker, n *yaml.Node, t *top) {
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// names remembers which names of one map were seen, also as they appear in the
-// environment, where letters have one case.
+// names remembers the names of one map by how the environment spells them,
+// where letters have one case.
 type names map[string]string
 
-// add checks a name that templates and the environment are to know.
+// addName checks a name that templates and the environment are to know.
 func (c *checker) addName(seen names, n *yaml.Node, what, prefix string) bool {
 	if len(n.Value) > maxName || !plainName.MatchString(n.Value) {
 		c.failNode(n, "", "%s %s must be letters, digits and underscores, and at most %d bytes", what, quote(n.Value), maxName)
