@@ -12,9 +12,9 @@ const MaxItem = ipc.MaxMessage
 // Backend moves encoded items. A link of package ipc is one, and so a worker's
 // stdin and stdout are; [Memory] and [Pipes] are the ones of this package.
 //
-// A backend says how many callers it takes at once: an ipc.Link takes one
-// putter and one getter, those given to [Over] must take any number of both and
-// serve those who wait first come, first served.
+// A backend says how many callers it takes at once: an ipc.Link takes one putter
+// and one getter; Memory, Pipes, and all that pass package queuetest take any
+// number of both, and serve those who wait first come, first served.
 type Backend interface {
 	// PutBatch puts messages in their order and blocks until all are taken,
 	// the context ends, or the backend fails. It returns how many, from the
@@ -24,7 +24,8 @@ type Backend interface {
 
 	// GetBatch blocks until there is a message, and stores it in dst[0], and
 	// behind it as many more as are at hand, up to len(dst). It returns how
-	// many. A context that ended first has taken nothing out. Messages are
+	// many. A context that ended first has taken nothing out. ErrClosed or
+	// io.EOF says that there will be no more. Messages are
 	// valid until the same caller's next GetBatch; the backend may store them
 	// in the capacity of the slices that dst holds.
 	GetBatch(ctx context.Context, dst [][]byte) (int, error)

@@ -45,10 +45,24 @@ func parseAll(stream []byte, sizes []byte) (items [][]byte, p parser, err error)
 	return items, p, nil
 }
 
+func TestAppendPart_CutsWhatIsLargerThanAFrame(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, maxPart - 1, maxPart, maxPart + 1, 2 * maxPart, 2*maxPart + 1} {
+		stream := appendItem(nil, bytes.Repeat([]byte("x"), n))
+		frames := max(1, (n+maxPart-1)/maxPart)
+		if want := n + frames*frameHeader; len(stream) != want {
+			t.Errorf("item of %d bytes takes %d on the wire, want %d", n, len(stream), want)
+		}
+		items, p, err := parseAll(stream, []byte{255, 3})
+		if err != nil || len(items) != 1 || len(items[0]) != n || !p.between() {
+			t.Errorf("item of %d bytes came as %d items, %v", n, len(items), err)
+		}
+	}
+}
+
 func FuzzParser(f *testing.F) {
 	f.Add([]byte{}, []byte{})
 	f.Add(appendItem(appendItem(nil, []byte("one")), nil), []byte{0})
-	f.Add(appendItem(nil, bytes.Repeat([]byte("x"), 2*maxPart)), []byte{255, 3})
 	f.Add([]byte{0, 0, 0, 2, markMore, 'a', 0, 0, 0, 1, markLast}, []byte{4})
 	f.Add([]byte{0, 0, 0, 1, markMore}, []byte{})
 	f.Add([]byte{255, 255, 255, 255, markLast}, []byte{1})

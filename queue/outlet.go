@@ -248,9 +248,6 @@ func (o *outlet) handOn() {
 
 // frame fills the empty buffer from the line.
 func (o *outlet) frame() {
-	if cap(o.buf) > 4*batchBytes {
-		o.buf = nil
-	}
 	o.buf, o.pos = o.buf[:0], 0
 	o.line.head.who.start = 0 // where the rest of a torn one goes on
 	for at := o.line.head; at != nil && len(o.buf) < batchBytes; {

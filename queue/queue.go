@@ -12,8 +12,8 @@ import (
 )
 
 // Queue carries values of one type, first in, first out for each producer.
-// All methods are safe for any number of goroutines. Those who wait are served
-// first come, first served.
+// All methods are safe for any number of goroutines, unless [Over] says less.
+// Those who wait are served first come, first served.
 //
 // Every method that takes a context returns its error when the context ended
 // first, and then has changed nothing; if the item was taken or handed over
@@ -33,8 +33,8 @@ func OverPipes[T any](r io.Reader, w io.Writer, opts ...Option) *Queue[T] {
 	return Over[T](NewPipes(r, w), opts...)
 }
 
-// Over returns a queue whose items are kept by b, which must be safe for many
-// callers at once.
+// Over returns a queue whose items are kept by b. The queue may have as many
+// callers at once as b takes: over an ipc.Link, one that puts and one that gets.
 func Over[T any](b Backend, opts ...Option) *Queue[T] {
 	var o options
 	for _, opt := range opts {
@@ -109,7 +109,8 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	if ctx.Err() != nil {
 		return q.failed("put", ended(ctx))
 	}
-	if _, err := q.b.PutBatch(ctx, s.batch[:]); err != nil {
+	// An item that was taken is put, whatever happened to the context then.
+	if n, err := q.b.PutBatch(ctx, s.batch[:]); n == 0 && err != nil {
 		return q.failed("put", err)
 	}
 	return nil
@@ -153,7 +154,7 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	s.batch[0] = s.buf[:0]
 	if _, err := q.b.GetBatch(ctx, s.batch[:]); err != nil {
 		var zero T
-		return zero, q.failed("get", err)
+		return zero, q.failed("get", endOfStream(err))
 	}
 	return q.decode("get", s)
 }
@@ -180,6 +181,17 @@ func (q *Queue[T]) TryGet(ctx context.Context) (T, error) {
 		return zero, q.failed("try get", err)
 	}
 	return q.decode("try get", s)
+}
+
+// endOfStream gives the ends of a stream, as a link reports them, their names.
+func endOfStream(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return ErrClosed
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	return err
 }
 
 func (q *Queue[T]) decode(op string, s *scratch) (T, error) {

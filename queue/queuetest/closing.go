@@ -104,14 +104,14 @@ func allUntilClosed(b *bench) {
 
 func leavingAll(b *bench) {
 	put, get := open[item](b, 8)
-	for i := range 5 {
+	for i := range 3 {
 		must(b, put.Put(b.ctx, item{Seq: i}))
 	}
 	for v, err := range get.All(b.ctx) {
 		must(b, err)
-		if v.Seq == 1 {
+		if v.Seq == 0 {
 			break
 		}
 	}
-	expect(b, get, 2, 5)
+	expect(b, get, 1, 3)
 }

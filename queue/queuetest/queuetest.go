@@ -16,7 +16,8 @@ type Harness struct {
 	// registers what has to be cleaned up with the test.
 	Open func(size int) (put, get queue.Backend)
 
-	// Exact says that size is kept exactly. A pipe holds what it holds.
+	// Exact says that size is kept exactly. A pipe holds what it holds, which
+	// must be three items of 1 KiB at least.
 	Exact bool
 
 	// Bubble says that Open may be called in a bubble of testing/synctest: all
