@@ -398,3 +398,25 @@ func TestPipes_EndsAreClosed(t *testing.T) {
 		}
 	}
 }
+
+func TestPipes_ShutdownWakesTheReaderAndThoseBehindIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, w := net.Pipe()
+		defer w.Close()
+		q := queue.OverPipes[int](r, nil)
+		results := make(chan error, 3)
+		for range 3 {
+			go func() { _, err := q.Get(t.Context()); results <- err }()
+		}
+		synctest.Wait()
+		if err := q.Shutdown(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := <-results; !errors.Is(err, queue.ErrClosed) {
+				t.Errorf("Get that waited at Shutdown: %v", err)
+			}
+		}
+	})
+}
