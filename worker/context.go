@@ -66,13 +66,8 @@ func (c *jobContext) end(cause error) {
 	}
 }
 
-// cancelled reports whether the supervisor, or the worker's own end, has
-// cancelled the job.
-func (c *jobContext) cancelled() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cause != nil
-}
+// cancelled reports whether the job was cancelled, or is over its time limit.
+func (c *jobContext) cancelled() bool { return c.Err() != nil }
 
 func (c *jobContext) Deadline() (time.Time, bool) {
 	if c.limit <= 0 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +27,9 @@ type peer struct {
 	ready *ipc.Ready
 	stray bytes.Buffer
 	asm   ipc.Assembler
-	buf   []byte
+
+	mu  sync.Mutex // held while sending
+	buf []byte
 }
 
 func newHello() ipc.Hello {
@@ -38,6 +41,8 @@ func newHello() ipc.Hello {
 
 func (p *peer) send(bodies ...[]byte) {
 	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.buf = p.buf[:0]
 	for _, b := range bodies {
 		p.buf = ipc.AppendFrame(p.buf, b)

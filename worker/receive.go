@@ -42,13 +42,10 @@ func (s *server) enqueue(b *batch) {
 func (s *server) recall(jobs ...*job) {
 	for _, j := range jobs {
 		j.recalled = true
-		s.control(ipc.AppendResult(make([]byte, frameHeader, 64), j.id, ipc.StatusRecalled, recalledPayload))
+		s.control(ipc.AppendResult(make([]byte, frameHeader, 64), j.id, ipc.StatusRecalled, nil))
 		s.grant(j.credit)
 	}
 }
-
-// recalledPayload is nil in msgpack.
-var recalledPayload = []byte{0xc0}
 
 func (s *server) control(frame []byte) { s.out.putNow(sealed(frame)) }
 

@@ -91,8 +91,8 @@ func (s *server) serve() int {
 		return s.linkEnded(err)
 	}
 	hello, err := ipc.ParseHello(body)
-	if err == nil && hello.FrameMax < leastFrame {
-		err = fmt.Errorf("supervisor takes frames of %d bytes, at least %d are needed", hello.FrameMax, leastFrame)
+	if err == nil {
+		err = sufficient(hello)
 	}
 	if err != nil {
 		return s.linkEnded(err)
@@ -145,6 +145,17 @@ func (s *server) serve() int {
 			return s.end(err, idle, drained)
 		}
 	}
+}
+
+// sufficient refuses a supervisor that could not take a full inline payload.
+func sufficient(h *ipc.Hello) error {
+	switch {
+	case h.FrameMax < leastFrame:
+		return fmt.Errorf("it takes frames of %d bytes, at least %d are needed", h.FrameMax, leastFrame)
+	case h.Credit != 0 && h.Credit < ipc.MaxInline:
+		return fmt.Errorf("it gives credit for %d bytes, at least %d are needed", h.Credit, ipc.MaxInline)
+	}
+	return nil
 }
 
 // end gives running functions their time when the link has ended.
