@@ -1,0 +1,317 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/spawn"
+)
+
+// command is a program that runs for one job, in a tree of its own.
+type command struct {
+	p    *Pool
+	j    *Job
+	slot int
+	proc *spawn.Process
+
+	stdout, stderr stream
+	wrote          atomic.Int64 // both streams
+
+	// Guarded by the pool's mutex.
+	started time.Time
+	kill    killReason
+}
+
+// runCommand is one attempt of a command; its slot is taken.
+func (p *Pool) runCommand(j *Job) {
+	s := &j.pending
+	r := &Result{ExitCode: -1, Attempt: s.attempt + 1, Slot: s.slot, Start: time.Now()}
+	c := &command{p: p, j: j, slot: s.slot}
+	p.mu.Lock()
+	s.c = c
+	p.mu.Unlock()
+	if err := c.run(r); err != nil {
+		r.Outcome, r.Which, r.Evidence = Failed, WhichSpawn, err.Error()
+		if !blameless(err) {
+			r.Outcome, r.Which, r.err = Internal, "", err
+		}
+	}
+	p.mu.Lock()
+	delete(p.running, c)
+	p.leaked = append(p.leaked, r.Leaked...)
+	p.mu.Unlock()
+	slot := s.slot
+	p.complete(j, r)
+	c.stdout.close()
+	c.stderr.close()
+	var a actions
+	p.mu.Lock()
+	p.vacate(slot, &a)
+	p.mu.Unlock()
+	a.run(p)
+}
+
+// blameless reports whether a failed start is the job's own doing, not ours.
+func blameless(err error) bool {
+	var e *spawn.StartError
+	if errors.As(err, &e) {
+		return e.Op == "exec" || e.Op == "chdir"
+	}
+	return !errors.Is(err, errOurs)
+}
+
+// errOurs marks errors of this process's own resources.
+var errOurs = errors.New("cannot run commands")
+
+func ours(err error) error { return fmt.Errorf("%w: %w", errOurs, err) }
+
+func (c *command) run(r *Result) error {
+	j, p := c.j, c.p
+	if j.Prepare != nil {
+		if err := j.Prepare(j, r.Attempt, c.slot); err != nil {
+			return err
+		}
+	}
+	if j.Command == nil || len(j.Command.Argv) == 0 {
+		return fmt.Errorf("command is empty")
+	}
+	cmd := j.Command
+	path, err := child.LookPath(cmd.Argv[0], cmd.Env, cmd.Dir)
+	if err != nil {
+		return err
+	}
+	stdin, err := c.stdin()
+	if err != nil {
+		return err
+	}
+	if stdin != nil {
+		defer stdin.Close()
+	}
+	var theirs [2]*os.File
+	for i, st := range []*stream{&c.stdout, &c.stderr} {
+		st.c = c
+		if st.r, theirs[i], err = os.Pipe(); err != nil {
+			closeAll(c.stdout.r, theirs[0])
+			return ours(err)
+		}
+	}
+	proc, err := p.g.Start(&spawn.Spec{
+		Path: path, Argv: cmd.Argv, Env: cmd.Env, Dir: cmd.Dir,
+		Files: []*os.File{stdin, theirs[0], theirs[1]},
+	})
+	closeAll(theirs[:]...)
+	if err != nil {
+		closeAll(c.stdout.r, c.stderr.r)
+		return err
+	}
+	r.Start = time.Now()
+	r.PID = proc.PID()
+	p.mu.Lock()
+	c.proc = proc
+	c.started = r.Start
+	p.running[c] = struct{}{}
+	cancelled := j.pending.cancelled || p.killed || c.kill != notKilled
+	p.watch()
+	p.mu.Unlock()
+	if cancelled {
+		c.interrupt()
+	}
+	if j.Started != nil {
+		j.Started(j, r.Attempt, c.slot, "", r.PID)
+	}
+	var reading sync.WaitGroup
+	reading.Go(c.stdout.read)
+	reading.Go(c.stderr.read)
+	<-proc.Done()
+	st := proc.Status()
+	if !st.TreeEmpty {
+		// Somebody we could not end may hold the pipes for ever.
+		c.stdout.r.SetReadDeadline(time.Now().Add(time.Second))
+		c.stderr.r.SetReadDeadline(time.Now().Add(time.Second))
+	}
+	reading.Wait()
+	r.Stdout, r.Stderr = c.stdout.output(), c.stderr.output()
+	r.Wall = st.End.Sub(r.Start)
+	r.CPU, r.Peak = st.User+st.System, st.MaxRSS
+	r.ExitCode, r.Signal, r.Core, r.Leaked = st.Code, int(st.Signal), st.Core, st.Leaked
+	c.judge(r, &st)
+	return nil
+}
+
+// judge finds the outcome.
+func (c *command) judge(r *Result, st *spawn.Status) {
+	c.p.mu.Lock()
+	why := c.kill
+	c.p.mu.Unlock()
+	okExit := c.j.Command.OKExit
+	if okExit == nil {
+		okExit = []int{0}
+	}
+	switch {
+	case c.stdout.err != nil || c.stderr.err != nil:
+		r.err = fmt.Errorf("output of the command is lost: %w", errors.Join(c.stdout.err, c.stderr.err))
+		r.Outcome, r.Evidence = Internal, r.err.Error()
+	case why == killedTimeout:
+		r.Outcome, r.Evidence = TimedOut, timeoutEvidence(c.j)
+	case why == killedOutput:
+		r.Outcome, r.Which = Limited, WhichOutput
+		r.Evidence = fmt.Sprintf("wrote more than %d bytes", c.p.cfg.MaxOutput)
+	case why == killedCancel || why == killedShutdown:
+		r.Outcome, r.Evidence = Cancelled, "interrupted"
+	case st.Lost:
+		r.Outcome, r.Evidence = Internal, "the guardian was lost, and the command with it"
+	case st.Signal == syscall.SIGKILL:
+		r.Outcome, r.Evidence = Crashed, "ended by SIGKILL, sender unknown"
+	case st.Signal != 0:
+		r.Outcome, r.Evidence = Crashed, "ended by "+signalName(st.Signal)
+	case slices.Contains(okExit, st.Code):
+		r.Outcome = OK
+	default:
+		r.Outcome, r.Evidence = Failed, fmt.Sprintf("exit code %d", st.Code)
+	}
+}
+
+// stdin opens what the command reads; nil is the null device.
+func (c *command) stdin() (*os.File, error) {
+	cmd := c.j.Command
+	switch {
+	case cmd.StdinPath != "":
+		path := cmd.StdinPath
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(cmd.Dir, path)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("stdin: %w", err)
+		}
+		return f, nil
+	case cmd.Stdin != nil:
+		f, err := unnamedFile(c.p.cfg.SpillDir, 0)
+		if err != nil {
+			return nil, ours(err)
+		}
+		if _, err := f.Write(cmd.Stdin); err == nil {
+			_, err = f.Seek(0, io.SeekStart)
+		}
+		if err != nil {
+			f.Close()
+			return nil, ours(err)
+		}
+		return f, nil
+	}
+	return nil, nil
+}
+
+// interrupt asks the tree to end, and kills it later.
+func (c *command) interrupt() { c.end(killedCancel) }
+
+func (c *command) end(why killReason) {
+	c.p.mu.Lock()
+	if c.kill == notKilled {
+		c.kill = why
+	}
+	proc := c.proc
+	c.p.mu.Unlock()
+	if proc == nil {
+		return // run looks when it has started it
+	}
+	grace := c.j.killAfter()
+	if why == killedOutput || why == killedShutdown {
+		grace = 0
+	}
+	if err := proc.Stop(grace); err != nil {
+		c.p.log.Error("stop failed", "job", label(c.j), "error", err)
+	}
+}
+
+// overdue reports whether the command has used up its time. The caller holds
+// the pool's mutex.
+func (c *command) overdue(now time.Time, lost time.Duration) bool {
+	c.started = c.started.Add(lost)
+	return lost == 0 && c.j.Timeout > 0 && c.kill == notKilled && now.Sub(c.started) >= c.j.Timeout
+}
+
+// stream is one of a command's outputs: a pipe that is read into memory, and
+// into a file when it becomes long.
+type stream struct {
+	c    *command
+	r    *os.File
+	mem  []byte
+	file *os.File
+	n    int64
+	err  error // what could not be stored
+}
+
+var readBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// read reads until the end of the pipe: nobody holds its other end.
+func (s *stream) read() {
+	buf := readBuffers.Get().(*[32 << 10]byte)
+	defer readBuffers.Put(buf)
+	defer s.r.Close()
+	for {
+		n, err := s.r.Read(buf[:])
+		if n > 0 {
+			s.store(buf[:n])
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *stream) store(p []byte) {
+	if s.c.wrote.Add(int64(len(p))) > s.c.p.cfg.MaxOutput {
+		s.c.end(killedOutput)
+		return
+	}
+	if s.file == nil && len(s.mem)+len(p) <= inMemory {
+		s.mem = append(s.mem, p...)
+		return
+	}
+	if s.err != nil {
+		return // it is drained all the same: the job must not hang on it
+	}
+	if s.file == nil {
+		if s.file, s.err = unnamedFile(s.c.p.cfg.SpillDir, 0); s.err != nil {
+			return
+		}
+		if _, s.err = s.file.Write(s.mem); s.err != nil {
+			return
+		}
+		s.n, s.mem = int64(len(s.mem)), nil
+	}
+	var n int
+	n, s.err = s.file.Write(p)
+	s.n += int64(n)
+}
+
+func (s *stream) output() Output {
+	if s.file != nil {
+		return Output{file: s.file, n: s.n}
+	}
+	return Output{mem: s.mem}
+}
+
+func (s *stream) close() {
+	if s.file != nil {
+		s.file.Close()
+	}
+}
+
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
+}

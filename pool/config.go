@@ -1,0 +1,81 @@
+package pool
+
+import (
+	"io"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/feac4032/multiproc/internal/spawn"
+)
+
+// Config says how a pool works. The zero value is a pool of this program's own
+// tasks with one worker for each CPU that the process may use.
+type Config struct {
+	// Workers is the number of slots: how many jobs run at the same time, in warm
+	// workers and as commands together. 0 = the CPUs that this process may use.
+	Workers int
+
+	// Program is what a job runs in that names none.
+	Program Program
+
+	// MaxWindow bounds how many jobs a worker may have been sent that are not yet
+	// answered. 0 = 1024. The window adapts below it to the time that jobs take:
+	// deep for microseconds, 1 from a few milliseconds on.
+	MaxWindow int
+
+	// Restart bounds the deaths of workers that had not started a job, one after
+	// the other, in a class: more than Restarts within Within (5 within 30 s by
+	// default) and its jobs end with ErrRestartLimit.
+	Restarts int
+	Within   time.Duration
+
+	// SpillDir is a folder for outputs that do not fit in memory; the files have
+	// no names. "" = the system's folder for temporary files.
+	SpillDir string
+
+	// MaxOutput bounds what one attempt may write, stdout and stderr together, in
+	// bytes. 0 = 1 GiB. Beyond it the attempt is killed: Limited.
+	MaxOutput int64
+
+	// Stdout and Stderr receive what jobs of Submit and Call write, whole after
+	// each job. Nil = this process's. Jobs of Go get it in their Result.
+	Stdout, Stderr io.Writer
+
+	// Logger receives what the pool does, and the workers' log lines. Nil = none.
+	Logger hclog.Logger
+
+	// OnWorker, if not nil, is told of every worker's start and end. It must not
+	// block.
+	OnWorker func(WorkerEvent)
+
+	// OnLog, if not nil, receives log and progress frames of jobs.
+	OnLog func(LogEvent)
+
+	// Guardian is a guardian to share. Nil = the pool starts one of its own.
+	Guardian *spawn.Guardian
+}
+
+// WorkerEvent is a worker's start or end.
+type WorkerEvent struct {
+	Time     time.Time
+	Exit     bool // false: it is ready
+	Worker   string
+	PID      int
+	Slot     int
+	ExitCode int // −1 after a signal
+	Signal   int
+	Evidence string // why it ended
+	Job      string // label of the job that it ended under, "" for none
+}
+
+// LogEvent is a line that a worker sent.
+type LogEvent struct {
+	Time    time.Time
+	Worker  string
+	Job     string // label, "" outside of a job
+	Stream  string // "stdout" or "stderr": text that the worker printed outside of a job; "" for a log line
+	Level   hclog.Level
+	Message string
+	Fields  []byte // msgpack array of keys and values in turn, or empty
+}

@@ -1,0 +1,325 @@
+package pool
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/feac4032/multiproc/internal/spawn"
+	"github.com/feac4032/multiproc/ipc"
+)
+
+// end is what remains to be done once a worker's link has ended, or its start
+// has failed: be sure that its tree is gone, take what it had finished, give
+// back what it had not started, and charge the job that it was at.
+func (w *worker) end(cause error) {
+	p, c := w.p, w.class
+	w.closeSending()
+	var violation *ipc.ProtocolError
+	if errors.As(cause, &violation) {
+		w.killFor(killedProtocol, violation.Error())
+	}
+	status := w.reap(cause)
+	if w.ready != nil && w.page != nil && w.kill != killedProtocol {
+		// What it had finished and not yet written.
+		if rest := w.page.Rest(w.link.Reader().Total()); rest != nil {
+			w.link.Reader().Append(rest)
+			if err := w.read(); errors.As(err, &violation) {
+				w.killFor(killedProtocol, violation.Error())
+			}
+		}
+	}
+	var startedUpTo uint64
+	if w.page != nil {
+		startedUpTo = w.page.Started(0)
+	}
+
+	var a actions
+	var charged []*Job
+	p.mu.Lock()
+	started := w.state != workerStarting
+	if !started {
+		c.starting--
+	}
+	unasked := w.kill != killedShutdown && w.state != workerStopping
+	var back []*Job
+	for id := w.flight.first; id < w.flight.next; id++ {
+		j := w.flight.take(id)
+		switch {
+		case j == nil:
+		case id <= w.sentID && (w.page == nil || id <= startedUpTo):
+			charged = append(charged, j)
+		case j.pending.cancelled:
+			a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt + 1})
+		default:
+			back = append(back, j)
+		}
+	}
+	p.putBack(back)
+	p.forget(w)
+	if unasked {
+		p.lost++
+	}
+	w.cause = cause
+	w.status = status
+	evidence := w.evidence()
+	if unasked && len(charged) == 0 && w.kill != killedCancel && w.kill != killedTimeout {
+		p.startFailed(c, fmt.Errorf("%s", evidence), &a)
+	}
+	slot := w.slot
+	w.slot = 0
+	p.leaked = append(p.leaked, status.Leaked...)
+	p.mu.Unlock()
+
+	w.event(WorkerEvent{
+		Time: time.Now(), Exit: true, Worker: w.name, PID: w.pid(), Slot: slot,
+		ExitCode: status.Code, Signal: int(status.Signal), Evidence: evidence, Job: firstLabel(charged),
+	})
+	for _, j := range charged {
+		w.charge(j, evidence)
+	}
+	if len(charged) == 0 && started {
+		w.startupOutput() // what it said last, outside of a job
+	}
+	p.mu.Lock()
+	if slot > 0 {
+		p.vacate(slot, &a)
+	}
+	p.dispatch(c, &a)
+	p.mu.Unlock()
+	w.release()
+	a.run(p)
+}
+
+// closeSending ends the writing half: after it no goroutine touches the jobs in
+// flight but this one.
+func (w *worker) closeSending() {
+	w.p.mu.Lock()
+	w.dead = true
+	w.creditUp.Broadcast()
+	var wait chan struct{}
+	if w.sending {
+		wait = make(chan struct{})
+		w.senderEnd = wait
+	}
+	w.p.mu.Unlock()
+	if wait != nil {
+		// A write that blocks ends with the process, whose output has ended.
+		late := time.AfterFunc(stopGrace, func() { w.killFor(killedProtocol, "closed its end of the link and went on") })
+		<-wait
+		late.Stop()
+	}
+}
+
+// reap waits for the process. One whose link has ended has no way to be of use,
+// and gets a moment to end by itself, so that its exit code is its own.
+func (w *worker) reap(cause error) spawn.Status {
+	if w.proc == nil {
+		return spawn.Status{Code: -1, TreeEmpty: true}
+	}
+	if linkEnded(cause) {
+		timer := time.AfterFunc(stopGrace, func() { w.killFor(killedProtocol, "closed its end of the link and went on") })
+		defer timer.Stop()
+	} else {
+		w.killFor(killedProtocol, cause.Error())
+	}
+	<-w.proc.Done()
+	return w.proc.Status()
+}
+
+func (w *worker) pid() int {
+	if w.proc == nil {
+		return 0
+	}
+	return w.proc.PID()
+}
+
+func firstLabel(jobs []*Job) string {
+	if len(jobs) == 0 {
+		return ""
+	}
+	return label(jobs[0])
+}
+
+// charge ends the attempt of the job under which the worker ended.
+func (w *worker) charge(j *Job, evidence string) {
+	s := &j.pending
+	r := &Result{
+		Outcome: Crashed, Evidence: evidence,
+		ExitCode: w.status.Code, Signal: int(w.status.Signal), Core: w.status.Core,
+		Attempt: s.attempt + 1, Slot: s.slot, Worker: w.name, PID: w.pid(),
+		Start: s.sent, Wall: time.Since(w.startOf(j)), Leaked: w.status.Leaked,
+	}
+	r.Stdout, r.Stderr = w.out.take(w.out.size()), w.err.take(w.err.size())
+	ours := true
+	switch w.kill {
+	case killedTimeout:
+		r.Outcome = TimedOut
+	case killedCancel, killedShutdown:
+		r.Outcome = Cancelled
+	case killedOutput:
+		r.Outcome, r.Which = Limited, WhichOutput
+	case killedProtocol:
+		r.Outcome, ours = Protocol, false
+	default:
+		switch {
+		case s.timedOut: // it ended while it was being asked to
+			r.Outcome, r.Evidence = TimedOut, timeoutEvidence(j)
+		case s.cancelled:
+			r.Outcome = Cancelled
+		case w.status.Lost:
+			r.Outcome = Internal
+		default:
+			ours = false
+			r.Which = crashKind(r.Stderr.Tail(inMemory))
+		}
+	}
+	if !ours {
+		s.deaths++
+		if s.deaths >= 2 && r.Attempt <= j.Retry.Max {
+			r.Outcome = Poisoned
+			r.Evidence += "; the second worker that it has ended"
+		}
+	}
+	w.p.complete(j, r)
+}
+
+// startOf is when the job began, as far as that is known.
+func (w *worker) startOf(j *Job) time.Time {
+	if w.startedID == j.pending.id && !w.startedAt.IsZero() {
+		return w.startedAt
+	}
+	if w.mark.After(j.pending.sent) {
+		return w.mark
+	}
+	return j.pending.sent
+}
+
+// evidence says how the worker ended, for people.
+func (w *worker) evidence() string {
+	who := fmt.Sprintf("%s (pid %d)", w.name, w.pid())
+	tail := ""
+	if w.err != nil {
+		o := Output{file: w.err.f, off: w.err.off, n: w.err.size() - w.err.off}
+		if line := crashLine(o.Tail(inMemory)); line != "" {
+			tail = ": " + line
+		}
+	}
+	st := &w.status
+	switch {
+	case w.proc == nil:
+		return w.cause.Error()
+	case w.kill == killedTimeout, w.kill == killedOutput:
+		return fmt.Sprintf("%s; %s was killed", w.killText, who)
+	case w.kill == killedCancel:
+		return fmt.Sprintf("%s; %s was killed", w.killText, who)
+	case w.kill == killedShutdown:
+		return who + " was killed: " + w.killText
+	case w.kill == killedStart:
+		return fmt.Sprintf("%s was killed: %s%s", who, w.killText, tail)
+	case w.kill == killedProtocol:
+		return fmt.Sprintf("%s was killed: %s", who, w.killText)
+	case st.Lost:
+		return who + " was lost with the guardian"
+	case st.Signal == syscall.SIGKILL:
+		return who + " was ended by SIGKILL, sender unknown" + tail
+	case st.Signal != 0:
+		return fmt.Sprintf("%s was ended by %s%s", who, signalName(st.Signal), tail)
+	case w.ready == nil:
+		return fmt.Sprintf("%s exited with code %d before it was ready%s", who, st.Code, tail)
+	}
+	return fmt.Sprintf("%s exited with code %d under the job%s", who, st.Code, tail)
+}
+
+// crashKind classifies what a Go program printed when it died.
+func crashKind(stderr []byte) string {
+	switch {
+	case bytes.Contains(stderr, []byte("fatal error: runtime: out of memory")),
+		bytes.Contains(stderr, []byte("fatal error: runtime: cannot allocate memory")):
+		return WhichOOM
+	case bytes.Contains(stderr, []byte("fatal error: ")):
+		return WhichFatal
+	case bytes.HasPrefix(stderr, []byte("panic: ")), bytes.Contains(stderr, []byte("\npanic: ")):
+		return WhichPanic
+	}
+	return ""
+}
+
+// crashLine finds the line of stderr that says most: the runtime's last words,
+// else the last line that is not empty.
+func crashLine(stderr []byte) string {
+	for _, mark := range []string{"fatal error: ", "panic: ", "SIGSEGV"} {
+		if i := bytes.LastIndex(stderr, []byte(mark)); i >= 0 && (i == 0 || stderr[i-1] == '\n' || mark == "SIGSEGV") {
+			return printable(firstLine(string(stderr[i:])))
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(string(stderr)), "\n")
+	return printable(lines[len(lines)-1])
+}
+
+// printable keeps a line short, and its control characters from the terminal.
+func printable(line string) string {
+	line = strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(line, "\uFFFD"))
+	const limit = 200
+	if len(line) > limit {
+		line = strings.ToValidUTF8(line[:limit], "") + "…"
+	}
+	return line
+}
+
+// startFailed counts the end of a worker under which no job was lost, and gives
+// the class up when there were too many of them. The caller holds mu.
+func (p *Pool) startFailed(c *class, cause error, a *actions) {
+	now := time.Now()
+	if c.err != nil {
+		return
+	}
+	if !c.died(now) {
+		// The next one waits a little, longer each time.
+		n := len(c.deaths)
+		if n == 1 && c.ready {
+			return // a first one, of a program that has worked: at once
+		}
+		delay := (&Retry{Backoff: 50 * time.Millisecond, MaxBackoff: 5 * time.Second, Jitter: 0.2}).after(n)
+		c.retry = now.Add(delay)
+		c.timer = time.AfterFunc(delay, func() {
+			var a actions
+			p.mu.Lock()
+			p.dispatch(c, &a)
+			p.mu.Unlock()
+			a.run(p)
+		})
+		return
+	}
+	c.err = fmt.Errorf("%w: %d workers of %s ended within %v without having started a job; the last: %w", ErrRestartLimit, len(c.deaths), c.name, p.cfg.Within, cause)
+	c.announce()
+	for c.queue.len() > 0 {
+		j := c.queue.popFront()
+		a.finish(j, c.givenUp(j))
+	}
+}
+
+// givenUp is the end of a job whose class has no workers any more.
+func (c *class) givenUp(j *Job) *Result {
+	return &Result{Outcome: Internal, Which: WhichStart, Evidence: c.err.Error(), ExitCode: -1, Attempt: j.pending.attempt + 1, err: c.err}
+}
+
+// release closes what belonged to the worker.
+func (w *worker) release() {
+	if w.child != nil {
+		w.child.Close()
+	}
+	for _, c := range []*capture{w.out, w.err} {
+		if c != nil {
+			c.close()
+		}
+	}
+}

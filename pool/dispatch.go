@@ -1,0 +1,234 @@
+package pool
+
+import (
+	"slices"
+	"time"
+
+	"github.com/feac4032/multiproc/ipc"
+)
+
+// actions are what follows from a change of the pool's state and must not be
+// done while its mutex is held: nothing waits for a pipe or a caller there.
+type actions struct {
+	flush      []*worker
+	commands   []*Job
+	starts     []*worker
+	stops      []*worker
+	interrupts []*command
+	finished   []ended
+}
+
+type ended struct {
+	j *Job
+	r *Result
+}
+
+func (a *actions) finish(j *Job, r *Result) { a.finished = append(a.finished, ended{j, r}) }
+
+func (a *actions) interrupt(c *command) { a.interrupts = append(a.interrupts, c) }
+
+// run carries them out. The caller does not hold mu.
+func (a *actions) run(p *Pool) {
+	for _, w := range a.flush {
+		w.flush()
+	}
+	for _, w := range a.starts {
+		go w.run()
+	}
+	for _, w := range a.stops {
+		w.stop()
+	}
+	for _, j := range a.commands {
+		go p.runCommand(j)
+	}
+	for _, c := range a.interrupts {
+		c.interrupt()
+	}
+	for _, e := range a.finished {
+		p.complete(e.j, e.r)
+	}
+}
+
+// dispatch gives work to whoever can take it, after something has changed for
+// class c: a job came, a worker became ready or less busy. The caller holds mu.
+func (p *Pool) dispatch(c *class, a *actions) {
+	for len(p.free) > 0 && c.queue.len() > 0 {
+		if !p.occupy(c, a) {
+			break
+		}
+	}
+	if c.queue.len() > 0 && !c.isCommand {
+		for _, w := range c.workers {
+			if w.slot > 0 {
+				p.refill(w, a)
+			}
+		}
+	}
+}
+
+// vacate returns a slot, and gives it to the class whose first job has waited
+// longest. The caller holds mu.
+func (p *Pool) vacate(slot int, a *actions) {
+	p.free = append(p.free, slot)
+	for len(p.free) > 0 {
+		var next *class
+		for _, c := range p.order {
+			if c.queue.len() > 0 && c.able() &&
+				(next == nil || c.queue.front().pending.seq < next.queue.front().pending.seq) {
+				next = c
+			}
+		}
+		if next == nil || !p.occupy(next, a) {
+			return
+		}
+	}
+}
+
+// able reports whether the class can use a slot now.
+func (c *class) able() bool {
+	return c.isCommand || len(c.idle) > 0 || c.starting < c.queue.len() && !time.Now().Before(c.retry)
+}
+
+// occupy uses a free slot for the first job of a class that has one: for an idle
+// worker, a new one, or a command. It reports false when the class has no use for
+// it now.
+func (p *Pool) occupy(c *class, a *actions) bool {
+	slot := p.free[len(p.free)-1]
+	switch {
+	case c.isCommand:
+		j := c.queue.popFront()
+		j.pending.state = jobRunning
+		j.pending.slot = slot
+		a.commands = append(a.commands, j)
+	case len(c.idle) > 0:
+		w := c.idle[len(c.idle)-1]
+		c.idle = c.idle[:len(c.idle)-1]
+		w.slot, w.since = slot, time.Now()
+		p.refill(w, a)
+	case c.starting < c.queue.len() && !time.Now().Before(c.retry):
+		// Others that are already starting will take what waits; this one is for
+		// what they leave.
+		p.startWorker(c, slot, a)
+	default:
+		return false
+	}
+	p.free = p.free[:len(p.free)-1]
+	return true
+}
+
+// fairness is how long the jobs of one class may keep the slots from those of
+// another.
+const fairness = 250 * time.Millisecond
+
+// yields reports whether w should not be given more, because another class has
+// no slot and has been waiting while w's was served.
+func (p *Pool) yields(w *worker) bool {
+	if len(p.order) <= 2 && p.commands.queue.len() == 0 || time.Since(w.since) < fairness {
+		return false
+	}
+	for _, c := range p.order {
+		if c != w.class && c.queue.len() > 0 && c.able() &&
+			(w.class.queue.len() == 0 || c.queue.front().pending.seq < w.class.queue.front().pending.seq) {
+			return true
+		}
+	}
+	return false
+}
+
+// refill sends a worker that has a slot as many jobs as its window allows, or
+// takes the slot from it when there are none. The caller holds mu.
+func (p *Pool) refill(w *worker, a *actions) {
+	c := w.class
+	if w.state != workerReady || w.dead {
+		return
+	}
+	if w.flight.n == 0 && (c.queue.len() == 0 || p.yields(w)) {
+		p.rest(w, a)
+		return
+	}
+	if c.queue.len() == 0 || w.flight.n > 0 && p.yields(w) {
+		return
+	}
+	window := c.window(w)
+	room := window - w.flight.n
+	// Few large writes are better than many small ones.
+	if room <= 0 || w.flight.n > 0 && room < window/4 {
+		return
+	}
+	// What is left is shared among those who could run it.
+	if sharers := len(c.workers) + min(len(p.free), p.cfg.Workers); sharers > 1 {
+		room = min(room, max(1, (c.queue.len()+sharers-1)/sharers))
+	}
+	for range min(room, c.queue.len()) {
+		j := c.queue.front()
+		inline := int64(len(j.Payload))
+		if inline > ipc.MaxInline {
+			inline = 0 // its chunks wait for credit one by one
+		}
+		if w.credit >= 0 && inline > w.credit {
+			break // until the worker grants more, as it does when it starts a job
+		}
+		c.queue.popFront()
+		s := &j.pending
+		s.state = jobFlying
+		s.w, s.slot = w, w.slot
+		if w.flight.n == 0 {
+			w.mark = time.Now()
+		}
+		s.id = w.flight.add(j)
+		w.sendq = append(w.sendq, j)
+		if w.credit >= 0 {
+			w.credit -= inline
+		}
+	}
+	w.kick(a)
+	p.watch()
+}
+
+// rest takes the slot from a worker that has nothing to do.
+func (p *Pool) rest(w *worker, a *actions) {
+	slot := w.slot
+	w.slot = 0
+	w.class.idle = append(w.class.idle, w)
+	w.rested = time.Now()
+	p.trim(a)
+	if slot > 0 {
+		p.vacate(slot, a)
+	}
+}
+
+// trim stops the workers that have been idle longest, when there are more idle
+// ones than slots.
+func (p *Pool) trim(a *actions) {
+	idle := 0
+	var oldest *worker
+	for _, c := range p.order {
+		idle += len(c.idle)
+		if len(c.idle) > 0 && (oldest == nil || c.idle[0].rested.Before(oldest.rested)) {
+			oldest = c.idle[0]
+		}
+	}
+	if idle > p.cfg.Workers {
+		oldest.class.idle = oldest.class.idle[1:]
+		oldest.state = workerStopping
+		a.stops = append(a.stops, oldest)
+	}
+}
+
+// startWorker makes a worker that will have the slot, or none yet with 0.
+func (p *Pool) startWorker(c *class, slot int, a *actions) {
+	w := newWorker(c, slot)
+	p.workers = append(p.workers, w)
+	c.workers = append(c.workers, w)
+	c.starting++
+	p.wg.Add(1)
+	a.starts = append(a.starts, w)
+}
+
+// forget removes a worker that has ended.
+func (p *Pool) forget(w *worker) {
+	c := w.class
+	p.workers = slices.DeleteFunc(p.workers, func(x *worker) bool { return x == w })
+	c.workers = slices.DeleteFunc(c.workers, func(x *worker) bool { return x == w })
+	c.idle = slices.DeleteFunc(c.idle, func(x *worker) bool { return x == w })
+}

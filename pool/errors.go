@@ -1,0 +1,134 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/feac4032/multiproc/task"
+)
+
+// Errors of the pool itself.
+var (
+	// ErrClosed comes from submitting to a pool that is closing or closed.
+	ErrClosed = errors.New("pool is closed")
+	// ErrRestartLimit ends the jobs of a class whose workers keep dying before
+	// they have started a job.
+	ErrRestartLimit = errors.New("restart limit reached")
+	// ErrNoMain comes from making a pool in a process that was started as a worker
+	// but whose main did not call worker.Init or worker.Main.
+	ErrNoMain = errors.New("this process is a worker; call worker.Init first in its main")
+	// ErrTimeout is what a TimeoutError is.
+	ErrTimeout = errors.New("timeout")
+	// ErrCancelled is what a job's error is that was cancelled.
+	ErrCancelled = errors.New("cancelled")
+	// ErrJob comes from Pool.Go for a Job that cannot be run.
+	ErrJob = errors.New("bad job")
+)
+
+// TaskError is the error of a task that returned one or panicked, in its worker.
+// errors.Is finds the sentinels that both sides know by task.DefineError.
+type TaskError struct {
+	Task    string
+	Job     string // label
+	Attempt int
+	Worker  string
+	Failure *task.Failure
+}
+
+func (e *TaskError) Error() string {
+	var b strings.Builder
+	if e.Job != "" {
+		b.WriteString(e.Job)
+		b.WriteString(": ")
+	}
+	fmt.Fprintf(&b, "task %s: %s", e.Task, e.Failure.Error())
+	return b.String()
+}
+
+// Unwrap returns the error that came over the wire.
+func (e *TaskError) Unwrap() error { return e.Failure }
+
+// WorkerLostError is the error of a job under which its worker ended.
+type WorkerLostError struct {
+	Worker     string
+	PID        int
+	Job        string // label
+	Outcome    Outcome
+	Which      string
+	ExitCode   int // −1 after a signal
+	Signal     int // 0 = none
+	Evidence   string
+	StderrTail string
+	Poisoned   bool
+}
+
+func (e *WorkerLostError) Error() string {
+	s := e.Evidence
+	if e.Poisoned {
+		s += "; it is the second worker that this job has ended"
+	}
+	if e.Job != "" {
+		s = e.Job + ": " + s
+	}
+	return s
+}
+
+// TimeoutError is the error of a job whose attempt took too long.
+type TimeoutError struct {
+	Job      string
+	Evidence string
+}
+
+func (e *TimeoutError) Error() string {
+	if e.Job == "" {
+		return e.Evidence
+	}
+	return e.Job + ": " + e.Evidence
+}
+
+// Is reports that a TimeoutError is an ErrTimeout.
+func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout }
+
+// Err returns the error of an attempt, nil when it was OK: a *TaskError,
+// *WorkerLostError, *TimeoutError, or one that is ErrCancelled or, for commands,
+// says what the process did.
+func (r *Result) Err(j *Job) error {
+	switch r.Outcome {
+	case OK:
+		return nil
+	case TimedOut:
+		return &TimeoutError{Job: j.Label, Evidence: r.Evidence}
+	case Cancelled:
+		return fmt.Errorf("%s: %w", label(j), ErrCancelled)
+	case Failed:
+		if r.Failure != nil {
+			return &TaskError{Task: j.Task, Job: j.Label, Attempt: r.Attempt, Worker: r.Worker, Failure: r.Failure}
+		}
+	case Crashed, Poisoned, Protocol, Limited:
+		if j.Command == nil {
+			return &WorkerLostError{
+				Worker: r.Worker, PID: r.PID, Job: j.Label, Outcome: r.Outcome, Which: r.Which,
+				ExitCode: r.ExitCode, Signal: r.Signal, Evidence: r.Evidence,
+				StderrTail: string(r.Stderr.Tail(4 << 10)), Poisoned: r.Outcome == Poisoned,
+			}
+		}
+	case Internal:
+		if r.err != nil {
+			return fmt.Errorf("%s: %w", label(j), r.err)
+		}
+	}
+	return fmt.Errorf("%s: %s: %s", label(j), r.Outcome, r.Evidence)
+}
+
+func label(j *Job) string {
+	switch {
+	case j.Label != "":
+		return j.Label
+	case j.Task != "":
+		return "task " + j.Task
+	case j.Command != nil && len(j.Command.Argv) > 0:
+		return j.Command.Argv[0]
+	}
+	return "job"
+}

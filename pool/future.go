@@ -1,0 +1,186 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/task"
+)
+
+// Future is the result to come of a submitted task (concurrent.futures.Future).
+// Its methods may be called by many goroutines at once.
+type Future[Out any] struct {
+	p     *Pool
+	job   Job
+	task  func([]byte) (Out, error)
+	mu    sync.Mutex
+	ended bool
+	done  chan struct{} // made when somebody waits
+	value []byte
+	err   error
+}
+
+// Option changes how one submission is treated.
+type Option func(*Job) error
+
+// WithTimeout bounds each attempt, from its start in the worker: at its end the
+// task's context is cancelled, and 5 s later, or what WithKillAfter says, the
+// worker is killed. The error is a *TimeoutError.
+func WithTimeout(d time.Duration) Option {
+	return func(j *Job) error {
+		if d <= 0 {
+			return fmt.Errorf("%w: timeout %v, want more than 0", ErrJob, d)
+		}
+		j.Timeout = d
+		return nil
+	}
+}
+
+// WithKillAfter sets the time between asking an attempt to end and killing it.
+func WithKillAfter(d time.Duration) Option {
+	return func(j *Job) error {
+		if d <= 0 {
+			return fmt.Errorf("%w: kill after %v, want more than 0", ErrJob, d)
+		}
+		j.KillAfter = d
+		return nil
+	}
+}
+
+// WithRetry lets failed attempts be followed by others. The function may then
+// run more than once, also after an attempt that had its effect.
+func WithRetry(r Retry) Option {
+	return func(j *Job) error {
+		if r.Max < 0 {
+			return fmt.Errorf("%w: %d retries, want 0 or more", ErrJob, r.Max)
+		}
+		j.Retry = r
+		return nil
+	}
+}
+
+// WithLabel names the job in errors and logs.
+func WithLabel(label string) Option {
+	return func(j *Job) error {
+		j.Label = label
+		return nil
+	}
+}
+
+// Submit gives a task to the pool and returns its future, without waiting for a
+// slot (Executor.submit). The argument is encoded before it returns, so that it
+// is a snapshot; an argument that does not encode, ErrClosed and ErrJob are
+// returned here. The caller bounds how many futures are open.
+//
+// ctx is the submission's: when it ends before the job does, the job is
+// cancelled. A context that cannot end costs nothing.
+func Submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts ...Option) (*Future[Out], error) {
+	f := &Future[Out]{p: p, task: t.DecodeOut}
+	j := &f.job
+	for _, opt := range opts {
+		if err := opt(j); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if j.Payload, err = t.EncodeIn(nil, in); err != nil {
+		return nil, err
+	}
+	j.Task = t.Name()
+	j.Done = f.end
+	if ctx.Done() != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		stop := context.AfterFunc(ctx, func() { p.Cancel(j) })
+		j.Done = func(j *Job, r *Result) {
+			stop()
+			f.end(j, r)
+		}
+	}
+	if err := p.Go(j); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Call is Submit and Result: the function call, in another process
+// (Pool.apply). The end of ctx cancels the job.
+func Call[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts ...Option) (Out, error) {
+	f, err := Submit(context.Background(), p, t, in, opts...)
+	if err != nil {
+		var none Out
+		return none, err
+	}
+	out, err := f.Result(ctx)
+	if ctx.Err() != nil && err != nil {
+		f.Cancel()
+	}
+	return out, err
+}
+
+// end takes the result from the pool.
+func (f *Future[Out]) end(j *Job, r *Result) {
+	f.p.stdout.copy(&r.Stdout)
+	f.p.stderr.copy(&r.Stderr)
+	err := r.Err(j)
+	var value []byte
+	if err == nil {
+		if value = r.Value; len(value) <= ipc.MaxInline {
+			value = append([]byte(nil), value...) // it is in the link's buffer; a long one is not
+		}
+	}
+	f.mu.Lock()
+	f.value, f.err, f.ended = value, err, true
+	if f.done != nil {
+		close(f.done)
+	}
+	f.mu.Unlock()
+}
+
+// Done returns a channel that is closed when the result is there
+// (Future.done).
+func (f *Future[Out]) Done() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.done == nil {
+		f.done = make(chan struct{})
+		if f.ended {
+			close(f.done)
+		}
+	}
+	return f.done
+}
+
+// Result waits for the result and returns it (Future.result). Errors: a
+// *TaskError for what the task returned or panicked with, a *WorkerLostError
+// when the worker ended under it, a *TimeoutError, one that is ErrCancelled or
+// ErrRestartLimit; or the context's, and then the job goes on.
+func (f *Future[Out]) Result(ctx context.Context) (Out, error) {
+	var none Out
+	f.mu.Lock()
+	ended := f.ended
+	f.mu.Unlock()
+	if !ended {
+		select {
+		case <-f.Done():
+		case <-ctx.Done():
+			return none, context.Cause(ctx)
+		}
+	}
+	if f.err != nil {
+		return none, f.err
+	}
+	out, err := f.task(f.value)
+	if err != nil {
+		return none, fmt.Errorf("result of %s: %w", label(&f.job), err)
+	}
+	return out, nil
+}
+
+// Cancel asks for the job to be taken back or interrupted; Done tells when that
+// has happened. What has ended stays as it is.
+func (f *Future[Out]) Cancel() { f.p.Cancel(&f.job) }

@@ -1,0 +1,145 @@
+package pool
+
+import (
+	"time"
+
+	"github.com/feac4032/multiproc/task"
+)
+
+// Job is a unit of work as the pool sees it: a task for a warm worker, or a
+// command in a process tree of its own. Submit and Call make jobs of typed tasks;
+// a program that dispatches work of any kind fills one in and hands it to
+// Pool.Go. A Job belongs to the pool from then until Done has been called.
+type Job struct {
+	// Task is the name of a task that the program's workers define. Empty for a
+	// command.
+	Task string
+	// Payload is the task's argument as msgpack, at most ipc.MaxMessage bytes.
+	Payload []byte
+	// Program is what the worker runs. Jobs with equal programs share workers.
+	// Nil = Config.Program. Ignored for a command.
+	Program *Program
+
+	// Command is what to start. Nil for a task.
+	Command *Command
+
+	// Prepare, if not nil, is called before every attempt, from one of the pool's
+	// goroutines, once the slot is known, and fills in Payload or Command. An
+	// error ends the job as Failed.
+	Prepare func(j *Job, attempt, slot int) error
+
+	// Label names the job in errors and logs, and in the worker, such as
+	// "resize#12". At most ipc.MaxName bytes.
+	Label string
+	// Key is handed to the worker for idempotency. At most ipc.MaxName bytes.
+	Key string
+
+	// Timeout bounds one attempt, from its start in the worker. 0 = none. At its
+	// end a task's context is cancelled, a command's tree gets SIGTERM and
+	// SIGCONT; KillAfter later the tree is killed.
+	Timeout time.Duration
+	// KillAfter is the time between asking and killing. 0 = 5 s.
+	KillAfter time.Duration
+
+	// Retry says which attempts are followed by another. The zero value is none.
+	Retry Retry
+
+	// Started, if not nil, is called when an attempt has been given to a worker or
+	// its process has been started. It must not block.
+	Started func(j *Job, attempt, slot int, worker string, pid int)
+	// Retrying, if not nil, is called when an attempt will be followed by another
+	// one, after the given time. The Result is valid during the call.
+	Retrying func(j *Job, r *Result, after time.Duration)
+	// Done is called exactly once, from one of the pool's goroutines. The Result,
+	// its outputs above all, is valid during the call. While it blocks, the
+	// worker that ran the job makes no progress.
+	Done func(j *Job, r *Result)
+
+	// Tag is the caller's.
+	Tag any
+
+	pending pendingState
+}
+
+// Command is a program to run for one job.
+type Command struct {
+	Argv  []string // the program, looked up in the PATH of Env, and its arguments
+	Env   []string // its whole environment, KEY=value; later entries win
+	Dir   string   // working directory; "" = this process's
+	Stdin []byte   // text for its standard input; nil = /dev/null
+	// StdinPath is a file for its standard input. It wins over Stdin.
+	StdinPath string
+	// OKExit lists the exit codes that count as success. Nil = 0 alone.
+	OKExit []int
+}
+
+// Program is what the workers of a class run. Two jobs share workers when all
+// fields are equal.
+type Program struct {
+	// Command is the worker's argv; any program that speaks ipc/PROTOCOL.md.
+	// Nil = this program again, whose main must call worker.Init.
+	Command []string
+	// Env is its whole environment, KEY=value. Nil = this process's.
+	Env []string
+	// Dir is its working directory. "" = this process's.
+	Dir string
+	// StartTimeout bounds the time from the start to the worker's ready frame.
+	// 0 = 60 s.
+	StartTimeout time.Duration
+}
+
+// Retry is the rule by which a failed attempt is tried again.
+type Retry struct {
+	// Max is how many attempts may follow the first.
+	Max int
+	// When decides whether an attempt that ended so is worth another. Nil = Failed,
+	// Crashed and TimedOut are.
+	When func(r *Result) bool
+	// Backoff is the time before the second attempt; each further one waits Factor
+	// times as long, at most MaxBackoff, all of them changed at random by up to
+	// the fraction Jitter. Zero = 1 s, 2, 5 min; a Jitter of 0 is none.
+	// A job that waits holds no slot.
+	Backoff    time.Duration
+	Factor     float64
+	MaxBackoff time.Duration
+	Jitter     float64
+	// NoBackoff tries again at once.
+	NoBackoff bool
+}
+
+// Result is the end of one attempt; that of the last is the end of the job.
+type Result struct {
+	Outcome  Outcome
+	Which    string // refines the outcome: a Which… constant or a limit's name
+	Evidence string // what the outcome was concluded from, for people
+
+	// Value is the task's result as msgpack. Nil for commands and without one.
+	Value []byte
+	// Failure is the error of a task that returned one or panicked.
+	Failure *task.Failure
+
+	// ExitCode is that of the process: a command's, or a worker's that ended under
+	// the job. −1 when there is none, as after a signal.
+	ExitCode int
+	// Signal ended the process; 0 = none did.
+	Signal int
+	Core   bool // it left a core dump
+
+	Attempt int    // this one, from 1
+	Slot    int    // from 1
+	Worker  string // such as "worker-3"; "" for commands
+	PID     int    // of the process that ran it, 0 when none did
+
+	Start time.Time     // when the attempt was given away
+	Wall  time.Duration // from then, or from its start in the worker when that is known, to its end
+	CPU   time.Duration // user and system time of a command's tree; 0 = not known
+	Peak  int64         // peak resident bytes of a command; 0 = not known
+
+	// Stdout and Stderr are what the attempt wrote.
+	Stdout, Stderr Output
+
+	// Leaked lists processes of the attempt that could not be ended.
+	Leaked []int
+
+	err error // the cause of an Internal outcome, when it has a type
+}

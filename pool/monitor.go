@@ -1,0 +1,194 @@
+package pool
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/feac4032/multiproc/ipc"
+)
+
+const (
+	// tick is how exact timeouts of warm jobs are. Which job a worker runs is read
+	// from memory that it shares, so a look costs nothing but the look.
+	tick = 10 * time.Millisecond
+
+	// gap is how late a tick may be before the difference counts as time in which
+	// this process did not run, and no job is charged with it.
+	gap = time.Second
+
+	// outputEvery is how many ticks pass between looks at the captures' sizes.
+	outputEvery = 10
+)
+
+// watch lets the monitor look after jobs in flight. The caller holds mu.
+func (p *Pool) watch() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// monitor is the pool's clock: timeouts from the start in the worker, jobs that
+// wait behind a long one, too much output. It sleeps while nothing is in flight.
+func (p *Pool) monitor() {
+	defer close(p.ended)
+	ticker := time.NewTicker(tick)
+	ticker.Stop()
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.quit:
+			return
+		case <-p.wake:
+		}
+		ticker.Reset(tick)
+		last := time.Now()
+		for n, busy := 1, true; busy; n++ {
+			select {
+			case <-p.quit:
+				return
+			case <-ticker.C:
+			}
+			now := time.Now()
+			var lost time.Duration
+			if late := now.Sub(last); late > gap {
+				lost = late
+			}
+			last = now
+			busy = p.look(now, lost, n%outputEvery == 0)
+		}
+		ticker.Stop()
+	}
+}
+
+// look is one tick. It reports whether anything is in flight.
+func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
+	var a actions
+	p.mu.Lock()
+	for _, w := range p.workers {
+		if w.state == workerStarting || w.dead || w.flight.n == 0 {
+			continue
+		}
+		busy = true
+		w.observe(now, lost)
+		j := w.flight.get(w.startedID)
+		ran := now.Sub(w.startedAt)
+		if j != nil && j.Timeout > 0 && ran >= j.Timeout && !j.pending.timedOut && !j.pending.cancelled && lost == 0 {
+			j.pending.timedOut = true
+			w.interruptNow(j, &a)
+		}
+		if w.flight.n > 1 && w.cancels && ran > recallAfter(w.class.service) {
+			w.recall(&a)
+		}
+		if sizes && j != nil && w.offsets && w.written() > p.cfg.MaxOutput {
+			w.killLocked(killedOutput, fmt.Sprintf("wrote more than %d bytes", p.cfg.MaxOutput))
+		}
+	}
+	var overdue []*command
+	for c := range p.running {
+		busy = true
+		if c.overdue(now, lost) {
+			overdue = append(overdue, c)
+		}
+	}
+	p.mu.Unlock()
+	a.run(p)
+	for _, c := range overdue {
+		c.end(killedTimeout)
+	}
+	return busy
+}
+
+// observe notes which job the worker runs, and since when.
+func (w *worker) observe(now time.Time, lost time.Duration) {
+	id := w.flight.first // without a page there is one at a time
+	if w.page != nil {
+		id = min(w.page.Started(0), w.sentID)
+	}
+	if id != w.startedID {
+		w.startedID = id
+		w.startedAt = now
+		if j := w.flight.get(id); j != nil && w.flight.n == 1 && j.pending.sent.After(w.mark) {
+			w.startedAt = j.pending.sent
+		}
+		return
+	}
+	w.startedAt = w.startedAt.Add(lost)
+}
+
+// recallAfter is how long a job may run, in a class whose jobs usually take
+// service, before those behind it are taken back.
+func recallAfter(service time.Duration) time.Duration {
+	return min(max(2*tick, 8*service), time.Second)
+}
+
+// recall asks for the jobs back that wait behind the one that runs. The caller
+// holds mu.
+func (w *worker) recall(a *actions) {
+	w.slow = true
+	w.grown = 1
+	var unsent []*Job
+	for _, j := range w.sendq {
+		w.flight.take(j.pending.id)
+		unsent = append(unsent, j)
+	}
+	w.sendq = w.sendq[:0]
+	w.p.putBack(unsent)
+	for id := max(w.startedID+1, w.flight.first); id <= w.sentID; id++ {
+		if j := w.flight.get(id); j != nil && !j.pending.recalled && id != w.partial {
+			j.pending.recalled = true
+			w.control = append(w.control, ipc.AppendCancel(nil, id, false))
+		}
+	}
+	w.kick(a)
+	if len(unsent) > 0 {
+		w.p.dispatch(w.class, a)
+	}
+}
+
+// written is how much the running job has written so far.
+func (w *worker) written() int64 {
+	return w.out.size() - w.out.off + w.err.size() - w.err.off
+}
+
+// interrupt asks for a job of this worker back, whether it has started or not.
+// The caller holds mu.
+func (w *worker) interrupt(j *Job, a *actions) {
+	id := j.pending.id
+	if w.flight.get(id) != j || id > w.sentID || id == w.partial {
+		return // answered; or it is dealt with when it is about to be sent
+	}
+	w.interruptNow(j, a)
+}
+
+// interruptNow asks the worker to end a job, and kills the worker if that takes
+// longer than the job allows.
+func (w *worker) interruptNow(j *Job, a *actions) {
+	id := j.pending.id
+	if w.cancels {
+		w.control = append(w.control, ipc.AppendCancel(nil, id, true))
+		w.creditUp.Broadcast()
+		w.kick(a)
+	} else if err := w.proc.Terminate(); err != nil {
+		w.p.log.Error("terminate failed", "worker", w.name, "error", err)
+	}
+	why, text := killedCancel, "did not end when it was cancelled"
+	if j.pending.timedOut {
+		why, text = killedTimeout, timeoutEvidence(j)
+	}
+	time.AfterFunc(j.killAfter(), func() {
+		w.p.mu.Lock()
+		defer w.p.mu.Unlock()
+		if w.flight.get(id) == j && !w.dead {
+			w.killLocked(why, text)
+		}
+	})
+}
+
+// killAfter is the time between asking a job to end and killing it.
+func (j *Job) killAfter() time.Duration {
+	if j.KillAfter > 0 {
+		return j.KillAfter
+	}
+	return 5 * time.Second
+}

@@ -1,0 +1,352 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/internal/spawn"
+	"github.com/feac4032/multiproc/ipc"
+	workerside "github.com/feac4032/multiproc/worker"
+)
+
+// Pool runs jobs in worker processes and as commands. All methods may be called
+// by many goroutines at once.
+type Pool struct {
+	cfg    Config
+	log    hclog.Logger
+	g      *spawn.Guardian
+	ownsG  bool
+	stdout *sharedWriter
+	stderr *sharedWriter
+	wake   chan struct{} // tells the monitor that there is something to watch
+	quit   chan struct{} // ends the monitor
+	ended  chan struct{} // the monitor has returned
+	unhook func() bool   // from the context of New
+	wg     sync.WaitGroup
+
+	mu        sync.Mutex
+	classes   map[string]*class
+	byProgram map[*Program]*class
+	order     []*class // by age
+	commands  *class
+	free      []int // slots that nobody has, the lowest last
+	workers   []*worker
+	running   map[*command]struct{}
+	waiting   map[*Job]*time.Timer // for their next attempt
+	open      int                  // jobs that Done has not been called for
+	seq       uint64               // of the last job that was queued
+	names     int                  // of workers, so far
+	lost      int                  // workers that ended unasked
+	closed    bool
+	killed    bool
+	drained   chan struct{} // closed once closed is set and open is 0
+	leaked    []int
+	shutdown  sync.Once
+	report    Report
+}
+
+// pendingState is what the pool keeps in a Job.
+type pendingState struct {
+	class   *class
+	seq     uint64 // when it was queued: who waits longest
+	state   jobState
+	attempt int
+	deaths  int // workers that ended under it, not by our hand
+	slot    int
+
+	w  *worker // in flight: in this worker, under this id
+	id uint64
+	c  *command // running: as this command
+
+	cancelled bool
+	timedOut  bool
+	recalled  bool      // asked back, unless it has started
+	sent      time.Time // when the attempt was given away
+}
+
+type jobState uint8
+
+const (
+	jobNew     jobState = iota
+	jobQueued           // in its class's queue
+	jobFlying           // in a worker's flight
+	jobRunning          // as a command
+	jobWaiting          // for its next attempt
+	jobDone
+)
+
+// New makes a pool. Nothing is started before it is needed, but the guardian,
+// the parent of all workers. ctx is the pool's lifetime: its end is Kill.
+func New(ctx context.Context, cfg Config) (*Pool, error) {
+	if boot.Role == boot.Worker && !workerside.Entered() {
+		return nil, ErrNoMain
+	}
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	p := &Pool{
+		cfg:       cfg,
+		log:       cfg.Logger,
+		g:         cfg.Guardian,
+		wake:      make(chan struct{}, 1),
+		quit:      make(chan struct{}),
+		ended:     make(chan struct{}),
+		classes:   make(map[string]*class),
+		byProgram: make(map[*Program]*class),
+		running:   make(map[*command]struct{}),
+		waiting:   make(map[*Job]*time.Timer),
+		drained:   make(chan struct{}),
+		stdout:    &sharedWriter{w: cfg.Stdout},
+		stderr:    &sharedWriter{w: cfg.Stderr},
+	}
+	if p.g == nil {
+		g, err := spawn.Open(spawn.Options{Logger: func(msg string, kv ...any) { p.log.Warn(msg, kv...) }})
+		if err != nil {
+			return nil, fmt.Errorf("pool: %w", err)
+		}
+		p.g, p.ownsG = g, true
+	}
+	for slot := cfg.Workers; slot >= 1; slot-- {
+		p.free = append(p.free, slot)
+	}
+	p.commands = &class{p: p, name: "commands", isCommand: true}
+	p.order = append(p.order, p.commands)
+	go p.monitor()
+	p.unhook = context.AfterFunc(ctx, p.Kill)
+	return p, nil
+}
+
+func (c *Config) setDefaults() error {
+	switch {
+	case c.Workers < 0:
+		return fmt.Errorf("pool: Workers is %d, want 0 or more", c.Workers)
+	case c.MaxWindow < 0:
+		return fmt.Errorf("pool: MaxWindow is %d, want 0 or more", c.MaxWindow)
+	case c.Restarts < 0 || c.Within < 0:
+		return fmt.Errorf("pool: Restarts and Within must not be negative")
+	case c.MaxOutput < 0:
+		return fmt.Errorf("pool: MaxOutput is %d, want 0 or more", c.MaxOutput)
+	}
+	if c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0) // affinity and the quota of a cgroup count
+	}
+	if c.MaxWindow == 0 {
+		c.MaxWindow = 1024
+	}
+	if c.Restarts == 0 {
+		c.Restarts = 5
+	}
+	if c.Within == 0 {
+		c.Within = 30 * time.Second
+	}
+	if c.MaxOutput == 0 {
+		c.MaxOutput = 1 << 30
+	}
+	if c.Stdout == nil {
+		c.Stdout = os.Stdout
+	}
+	if c.Stderr == nil {
+		c.Stderr = os.Stderr
+	}
+	if c.Logger == nil {
+		c.Logger = hclog.NewNullLogger()
+	}
+	return nil
+}
+
+// sharedWriter keeps the outputs of jobs whole.
+type sharedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *sharedWriter) copy(o *Output) {
+	if o.Len() == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.WriteTo(s.w) // a broken stdout costs the text, not the job
+}
+
+// Go enqueues a job and returns. It never waits for a slot: how many jobs are
+// under way at a time is the caller's to bound. Once it has returned nil, j.Done
+// will be called exactly once; after an error it will not. The error is
+// ErrClosed, or ErrJob for a job that cannot be run as it is.
+func (p *Pool) Go(j *Job) error {
+	if err := j.check(); err != nil {
+		return err
+	}
+	var a actions
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return ErrClosed
+	}
+	c := p.commands
+	if !j.isCommand() {
+		c = p.classOf(j.Program)
+	}
+	j.pending = pendingState{class: c}
+	p.open++
+	p.enqueue(j, &a)
+	p.mu.Unlock()
+	a.run(p)
+	return nil
+}
+
+func (j *Job) isCommand() bool { return j.Task == "" }
+
+func (j *Job) check() error {
+	switch {
+	case j.Done == nil:
+		return fmt.Errorf("%w: Done is nil", ErrJob)
+	case j.pending.state != jobNew && j.pending.state != jobDone:
+		return fmt.Errorf("%w: %s is in the pool already", ErrJob, label(j))
+	case j.Task == "" && j.Command == nil && j.Prepare == nil:
+		return fmt.Errorf("%w: %s has neither a task nor a command", ErrJob, label(j))
+	case j.Task != "" && j.Command != nil:
+		return fmt.Errorf("%w: %s has both a task and a command", ErrJob, label(j))
+	case len(j.Task) > ipc.MaxName || len(j.Label) > ipc.MaxName || len(j.Key) > ipc.MaxName:
+		return fmt.Errorf("%w: task, label and key may be %d bytes long", ErrJob, ipc.MaxName)
+	case len(j.Payload) > ipc.MaxMessage:
+		return fmt.Errorf("%w: argument of %s is %d bytes long, at most %d travel: %w", ErrJob, label(j), len(j.Payload), ipc.MaxMessage, ipc.ErrTooLarge)
+	}
+	return nil
+}
+
+// enqueue puts j at the end of its class's queue, and gives it away if somebody
+// can take it. The caller holds mu.
+func (p *Pool) enqueue(j *Job, a *actions) {
+	s := &j.pending
+	c := s.class
+	s.state = jobQueued
+	if c.err != nil {
+		a.finish(j, c.givenUp(j))
+		return
+	}
+	p.seq++
+	s.seq = p.seq
+	c.queue.pushBack(j)
+	p.dispatch(c, a)
+}
+
+// classOf returns the class of a program, nil being the pool's own. The caller
+// holds mu.
+func (p *Pool) classOf(prog *Program) *class {
+	if prog == nil {
+		prog = &p.cfg.Program
+	}
+	if c := p.byProgram[prog]; c != nil {
+		return c
+	}
+	key := strings.Join([]string{
+		strings.Join(prog.Command, "\x00"), strings.Join(prog.Env, "\x00"), prog.Dir,
+		prog.StartTimeout.String(), fmt.Sprint(prog.Env == nil),
+	}, "\x00\x00")
+	c := p.classes[key]
+	if c == nil {
+		own := *prog
+		own.Command, own.Env = slices.Clone(prog.Command), slices.Clone(prog.Env)
+		if own.StartTimeout <= 0 {
+			own.StartTimeout = 60 * time.Second
+		}
+		c = &class{p: p, prog: own, name: programName(own.Command)}
+		p.classes[key] = c
+		p.order = append(p.order, c)
+	}
+	if len(p.byProgram) < 4096 { // a cache: programs may come without end
+		p.byProgram[prog] = c
+	}
+	return c
+}
+
+func programName(argv []string) string {
+	if len(argv) == 0 {
+		return "this program"
+	}
+	return argv[0]
+}
+
+// Tasks returns the names of the tasks that the workers of a program announce,
+// nil being the pool's own program. It starts a worker if none has been ready
+// yet, and waits for it.
+func (p *Pool) Tasks(ctx context.Context, prog *Program) ([]string, error) {
+	var a actions
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	c := p.classOf(prog)
+	if c.known == nil {
+		c.known = make(chan struct{})
+		if len(c.workers) == 0 && c.err == nil {
+			p.startWorker(c, 0, &a)
+		}
+		c.announce()
+	}
+	known := c.known
+	p.mu.Unlock()
+	a.run(p)
+	select {
+	case <-known:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return c.tasks, c.err
+}
+
+// Cancel takes a job back: one that has not started ends as Cancelled, one that
+// runs is interrupted and, KillAfter later, killed. Done is called in any case,
+// and may still report another outcome if that came first. A job that is done,
+// or was never given to the pool, is left alone.
+func (p *Pool) Cancel(j *Job) {
+	var a actions
+	p.mu.Lock()
+	p.cancel(j, &a)
+	p.mu.Unlock()
+	a.run(p)
+}
+
+func (p *Pool) cancel(j *Job, a *actions) {
+	s := &j.pending
+	if s.cancelled {
+		return
+	}
+	s.cancelled = true
+	switch s.state {
+	case jobQueued:
+		s.class.queue.remove(j)
+		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: s.attempt})
+	case jobWaiting:
+		p.waiting[j].Stop()
+		delete(p.waiting, j)
+		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled between two attempts", ExitCode: -1, Attempt: s.attempt})
+	case jobFlying:
+		s.w.interrupt(j, a)
+	case jobRunning:
+		if s.c != nil { // else it has not begun, and looks before it does
+			a.interrupt(s.c)
+		}
+	}
+}
+
+// WorkersLost returns how many workers have ended without being asked to.
+func (p *Pool) WorkersLost() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lost
+}

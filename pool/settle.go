@@ -1,0 +1,345 @@
+package pool
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/task"
+)
+
+// answer is a result frame on its way to its job.
+type answer struct {
+	msg    ipc.Message
+	stdout Output
+	stderr Output
+	job    *Job
+	took   time.Duration
+}
+
+// take handles a batch of messages from the worker. An error is a violation of
+// the protocol, and the end of the worker.
+func (w *worker) take(msgs [][]byte) error {
+	w.answers = w.answers[:0]
+	for _, b := range msgs {
+		m, err := ipc.Parse(b)
+		if err != nil {
+			return w.settleThen(err)
+		}
+		w.owed += uint64(len(m.Body))
+		switch m.Kind {
+		case ipc.KindResult, ipc.KindCall:
+			if m.Chunked() {
+				err = w.parts.Begin(&m)
+			} else {
+				err = w.accept(m)
+			}
+		case ipc.KindData:
+			var whole *ipc.Message
+			if whole, err = w.parts.Add(&m); whole != nil {
+				err = w.accept(*whole)
+			}
+		case ipc.KindCredit:
+			err = w.grant(m.Bytes)
+		case ipc.KindPing:
+			w.sendControl(ipc.AppendPong(nil, m.ID))
+		case ipc.KindLog:
+			err = w.logLine(&m)
+		case ipc.KindProgress, ipc.KindPong:
+			// Progress has no reader yet; a pong says nothing that a frame does not.
+		default:
+			err = &ipc.ProtocolError{Kind: m.Kind, Reason: "not for a supervisor"}
+		}
+		if err != nil {
+			return w.settleThen(err)
+		}
+	}
+	return w.settle()
+}
+
+// settleThen settles what came before a violation, which is still good.
+func (w *worker) settleThen(violation error) error {
+	if err := w.settle(); err != nil {
+		return err
+	}
+	return violation
+}
+
+// accept takes a whole message that ends a job, or a call.
+func (w *worker) accept(m ipc.Message) error {
+	if m.Kind == ipc.KindCall {
+		f := task.NewFailure(fmt.Errorf("this supervisor serves no calls, %q is not known", m.Name))
+		w.sendControl(ipc.AppendReply(nil, m.ID, ipc.StatusFailed, f.Append(nil)))
+		return nil
+	}
+	// What the answer is worth is decided in settle, for the whole batch; the
+	// body stays where it is until then.
+	w.answers = append(w.answers, answer{msg: m})
+	return nil
+}
+
+// grant takes credit from the worker.
+func (w *worker) grant(n uint64) error {
+	var a actions
+	w.p.mu.Lock()
+	if w.credit >= 0 {
+		if n > 1<<40 || w.credit > 1<<40 {
+			w.p.mu.Unlock()
+			return &ipc.ProtocolError{Kind: ipc.KindCredit, Reason: fmt.Sprintf("%d bytes", n)}
+		}
+		w.credit += int64(n)
+		w.creditUp.Broadcast()
+		if w.slot > 0 {
+			w.p.refill(w, &a)
+		}
+	}
+	w.p.mu.Unlock()
+	a.run(w.p)
+	return nil
+}
+
+// sendControl sends a frame ahead of the jobs that wait.
+func (w *worker) sendControl(frame []byte) {
+	var a actions
+	w.p.mu.Lock()
+	// A worker that asks without reading answers would make this grow.
+	if len(w.control) < 1024 {
+		w.control = append(w.control, frame)
+		w.creditUp.Broadcast()
+		w.kick(&a)
+	}
+	w.p.mu.Unlock()
+	a.run(w.p)
+}
+
+// settle matches the answers of a batch with their jobs, refills the worker's
+// window, and then tells the jobs' callers.
+func (w *worker) settle() error {
+	if w.owed >= ipc.DefaultCredit/4 {
+		w.sendControl(ipc.AppendCredit(nil, w.owed))
+		w.owed = 0
+	}
+	if len(w.answers) == 0 {
+		return nil
+	}
+	var (
+		p, c = w.p, w.class
+		a    actions
+		bad  error
+		n    int // answered after they ran
+		back []*Job
+		now  = time.Now()
+	)
+	p.mu.Lock()
+	since := now.Sub(w.mark)
+	for i := range w.answers {
+		ans := &w.answers[i]
+		id := ans.msg.ID
+		if id > w.sentID || w.partial != 0 && id >= w.partial {
+			bad = &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("for job %d, which it has not been given", id)}
+		} else if ans.job = w.flight.take(id); ans.job == nil {
+			bad = &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("for job %d, which it has answered before", id)}
+		} else if !ans.job.pending.cancelled && !ans.job.pending.timedOut && ans.msg.Status == ipc.StatusRecalled && !ans.job.pending.recalled {
+			bad = &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("gives job %d back, which nobody asked for", id)}
+			back = append(back, ans.job)
+			ans.job = nil
+		}
+		if bad != nil {
+			w.answers = w.answers[:i]
+			break
+		}
+		if ans.msg.Status == ipc.StatusRecalled && !ans.job.pending.cancelled && !ans.job.pending.timedOut {
+			back = append(back, ans.job)
+			ans.job = nil
+			continue
+		}
+		n++
+	}
+	if n > 0 {
+		c.observe(since, n)
+		c.deaths = c.deaths[:0]
+		w.mark = now
+		w.slow = false
+		if w.grown < w.maxWindow {
+			w.grown = min(2*w.grown, w.maxWindow)
+		}
+	}
+	p.putBack(back)
+	if bad == nil {
+		p.refill(w, &a)
+		if len(back) > 0 {
+			p.dispatch(c, &a)
+		}
+	}
+	p.mu.Unlock()
+	a.run(p)
+
+	for i := range w.answers {
+		ans := &w.answers[i]
+		if ans.job != nil {
+			w.report(ans, since/time.Duration(max(n, 1)))
+		}
+	}
+	w.out.release()
+	w.err.release()
+	return bad
+}
+
+// putBack returns jobs that were not started to the head of their queues, in
+// their order. The caller holds mu.
+func (p *Pool) putBack(jobs []*Job) {
+	for i := len(jobs) - 1; i >= 0; i-- {
+		s := &jobs[i].pending
+		s.state = jobQueued
+		s.w, s.recalled = nil, false
+		s.class.queue.pushFront(jobs[i])
+	}
+}
+
+// report turns an answer into a Result.
+func (w *worker) report(ans *answer, took time.Duration) {
+	j, m := ans.job, &ans.msg
+	s := &j.pending
+	w.result = Result{
+		ExitCode: -1, Attempt: s.attempt + 1, Slot: s.slot, Worker: w.name, PID: w.proc.PID(),
+		Start: s.sent, Wall: took,
+	}
+	r := &w.result
+	switch {
+	case m.HasOffsets && w.offsets:
+		r.Stdout, r.Stderr = w.out.take(clampInt64(m.StdoutEnd)), w.err.take(clampInt64(m.StderrEnd))
+	case !w.offsets:
+		// One job at a time, and it wrote what it wrote before it answered.
+		r.Stdout, r.Stderr = w.out.take(w.out.size()), w.err.take(w.err.size())
+	}
+	switch m.Status {
+	case ipc.StatusOK:
+		r.Outcome, r.Value = OK, m.Body
+		if m.Body == nil {
+			r.Value = []byte{}
+		}
+	case ipc.StatusRecalled:
+		r.Outcome, r.Evidence = Cancelled, "cancelled before it started"
+	default:
+		f, err := task.DecodeFailure(m.Body)
+		if err != nil {
+			w.killFor(killedProtocol, fmt.Sprintf("%s described an error badly: %v", w.name, err))
+			r.Outcome, r.Evidence = Protocol, w.killText
+			break
+		}
+		r.Outcome, r.Failure, r.Evidence = Failed, f, firstLine(f.Error())
+		if f.Panic {
+			r.Which = WhichPanic
+		}
+	}
+	// What we did wins over how it looks; but a value that came is not thrown away
+	// because somebody lost interest in it.
+	switch {
+	case s.timedOut:
+		r.Outcome, r.Which, r.Evidence = TimedOut, "", timeoutEvidence(j)
+	case s.cancelled && r.Outcome != OK && r.Outcome != Protocol:
+		r.Outcome, r.Which = Cancelled, ""
+		if m.Status != ipc.StatusRecalled {
+			r.Evidence = "interrupted"
+		}
+	}
+	w.p.complete(j, r)
+}
+
+func timeoutEvidence(j *Job) string {
+	return fmt.Sprintf("did not end within its timeout of %v", j.Timeout)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+func clampInt64(v uint64) int64 { return int64(min(v, 1<<62)) }
+
+// logLine passes on a log frame.
+func (w *worker) logLine(m *ipc.Message) error {
+	if len(m.Body) > 0 {
+		if err := ipc.ValidatePayload(m.Body); err != nil {
+			return err
+		}
+	}
+	if w.p.cfg.OnLog == nil {
+		return nil
+	}
+	e := LogEvent{
+		Time: time.Now(), Worker: w.name, Message: string(m.Name), Fields: append([]byte(nil), m.Body...),
+		Level: [...]hclog.Level{ipc.LevelDebug: hclog.Debug, ipc.LevelInfo: hclog.Info, ipc.LevelWarn: hclog.Warn, ipc.LevelError: hclog.Error}[m.Level],
+	}
+	w.p.mu.Lock()
+	if j := w.flight.get(m.ID); j != nil {
+		e.Job = label(j)
+	}
+	w.p.mu.Unlock()
+	w.p.cfg.OnLog(e)
+	return nil
+}
+
+// complete ends an attempt: with another one, or with Done.
+func (p *Pool) complete(j *Job, r *Result) {
+	if after, ok := p.tryAgain(j, r); ok {
+		if j.Retrying != nil {
+			j.Retrying(j, r, after)
+		}
+		p.schedule(j, after)
+		return
+	}
+	j.Done(j, r)
+	p.mu.Lock()
+	p.open--
+	if p.closed && p.open == 0 {
+		p.finishDrain()
+	}
+	p.mu.Unlock()
+}
+
+// tryAgain decides about another attempt; without one the job is done.
+func (p *Pool) tryAgain(j *Job, r *Result) (time.Duration, bool) {
+	again := r.Outcome != OK && r.Outcome != Cancelled && r.Outcome != Poisoned && j.Retry.again(r)
+	s := &j.pending
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.attempt = r.Attempt
+	if !again || p.killed || s.cancelled || s.class.err != nil {
+		s.state = jobDone
+		return 0, false
+	}
+	return j.Retry.after(r.Attempt), true
+}
+
+// schedule lets j wait without a slot.
+func (p *Pool) schedule(j *Job, after time.Duration) {
+	var a actions
+	p.mu.Lock()
+	s := &j.pending
+	s.timedOut, s.recalled, s.w, s.c = false, false, nil, nil
+	switch {
+	case p.killed || s.cancelled:
+		s.cancelled = true
+		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled between two attempts", ExitCode: -1, Attempt: s.attempt})
+	case after <= 0:
+		p.enqueue(j, &a)
+	default:
+		s.state = jobWaiting
+		p.waiting[j] = time.AfterFunc(after, func() {
+			var a actions
+			p.mu.Lock()
+			if p.waiting[j] != nil && s.state == jobWaiting {
+				delete(p.waiting, j)
+				p.enqueue(j, &a)
+			}
+			p.mu.Unlock()
+			a.run(p)
+		})
+	}
+	p.mu.Unlock()
+	a.run(p)
+}

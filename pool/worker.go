@@ -1,0 +1,289 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/spawn"
+	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/queue"
+)
+
+type workerState uint8
+
+const (
+	workerStarting workerState = iota
+	workerReady
+	workerStopping // asked to end
+)
+
+// worker is one process and its link. Fields without a remark are set before
+// the process is ready and do not change.
+type worker struct {
+	p         *Pool
+	class     *class
+	name      string
+	child     *child.Child
+	proc      *spawn.Process
+	link      *ipc.Link
+	jobs      queue.Backend // the link, as what it is to the pool: a queue of jobs to put and results to get
+	ready     *ipc.Ready
+	page      *ipc.Page // nil when the worker does not keep it
+	maxWindow int
+	offsets   bool // results say where their output ends
+	cancels   bool // cancel frames are answered
+
+	// Guarded by the pool's mutex.
+	state     workerState
+	slot      int       // 0 = none
+	rested    time.Time // idle since
+	since     time.Time // has its slot since
+	flight    flight
+	mark      time.Time // the last result, or the first job after idleness: what a job's time is counted from
+	grown     int       // the window may be as deep as this: doubles with each full batch of answers
+	slow      bool      // a job took so long that others were taken back from behind it
+	credit    int64     // payload bytes that may be sent; −1 = no limit
+	sendq     []*Job    // in flight, not yet encoded
+	control   [][]byte  // frames that overtake jobs
+	sending   bool      // a goroutine is in flush; nobody else writes
+	senderEnd chan struct{}
+	creditUp  *sync.Cond
+	dead      bool   // the link is of no more use
+	sentID    uint64 // jobs up to this id have been encoded
+	partial   uint64 // the job whose payload is being sent in chunks, 0 for none
+	kill      killReason
+	killText  string
+	cause     error // of the end of the link
+	status    spawn.Status
+
+	// The monitor's, under the pool's mutex.
+	startedID uint64
+	startedAt time.Time
+
+	// The sender's.
+	frames []byte
+	msgs   [][]byte
+	spare  []*Job
+
+	// The reader's.
+	out, err *capture
+	parts    ipc.Assembler
+	owed     uint64 // payload bytes that were consumed since credit was last granted
+	result   Result
+	answers  []answer
+	early    []byte // what it printed on the link before ready
+}
+
+// killReason is why we killed a worker; it wins over how that looked.
+type killReason uint8
+
+const (
+	notKilled killReason = iota
+	killedTimeout
+	killedCancel
+	killedOutput
+	killedProtocol
+	killedStart
+	killedShutdown
+)
+
+func newWorker(c *class, slot int) *worker {
+	p := c.p
+	p.names++
+	w := &worker{
+		p: p, class: c, name: "worker-" + strconv.Itoa(p.names), slot: slot,
+		grown: 1, credit: -1, since: time.Now(),
+	}
+	w.creditUp = sync.NewCond(&p.mu)
+	w.flight.init()
+	return w
+}
+
+// run is the life of a worker: start, handshake, results, end.
+func (w *worker) run() {
+	defer w.p.wg.Done()
+	err := w.start()
+	if err == nil {
+		err = w.handshake()
+	}
+	if err != nil {
+		w.end(fmt.Errorf("start of %s (%s): %w", w.name, w.class.name, err))
+		return
+	}
+	w.enter()
+	w.end(w.read())
+}
+
+// start creates the captures, and the process with its link.
+func (w *worker) start() (err error) {
+	if w.out, err = newCapture(w.p.cfg.SpillDir); err != nil {
+		return err
+	}
+	if w.err, err = newCapture(w.p.cfg.SpillDir); err != nil {
+		return err
+	}
+	prog := &w.class.prog
+	c, err := child.Start(w.p.g, &child.Options{
+		Name: w.name, Command: prog.Command, Env: prog.Env, Dir: prog.Dir,
+		Stdout: w.out.f, Stderr: w.err.f, Page: true,
+	})
+	if err != nil {
+		return err
+	}
+	w.p.mu.Lock()
+	w.child, w.proc, w.link, w.jobs = c, c.Proc, c.Link, c.Link
+	killed := w.kill != notKilled
+	w.p.mu.Unlock()
+	if killed {
+		c.Proc.Kill() // the pool ended meanwhile
+	}
+	return nil
+}
+
+// handshake opens the link, and learns what the worker can do.
+func (w *worker) handshake() error {
+	timeout := w.class.prog.StartTimeout
+	err := w.child.Handshake(timeout, func(p []byte) {
+		if len(w.early) < inMemory {
+			w.early = append(w.early, p...)
+		}
+	})
+	if err != nil {
+		if errors.Is(err, child.ErrNotReady) {
+			w.killFor(killedStart, fmt.Sprintf("not ready within %v", timeout))
+		}
+		return err
+	}
+	ready := w.child.Ready
+	w.ready, w.page = ready, w.child.Page
+	w.offsets = ready.Has(ipc.CapOffsets)
+	w.cancels = ready.Has(ipc.CapCancel)
+	w.maxWindow = int(min(ready.Window, uint64(w.p.cfg.MaxWindow)))
+	if !w.cancels || ready.Threads != 1 {
+		w.maxWindow = 1 // nothing could be taken back from behind a long job
+	}
+	if ready.Credit > 0 {
+		w.credit = int64(min(ready.Credit, 1<<40))
+	}
+	return nil
+}
+
+// enter makes the worker one that jobs can be sent to.
+func (w *worker) enter() {
+	w.startupOutput()
+	w.event(WorkerEvent{Time: time.Now(), Worker: w.name, PID: w.proc.PID(), Slot: w.slot})
+	p, c := w.p, w.class
+	var a actions
+	p.mu.Lock()
+	c.starting--
+	w.state = workerReady
+	c.ready, c.tasks = true, w.ready.Tasks
+	c.announce()
+	switch {
+	case p.killed:
+		w.killLocked(killedShutdown, "the pool was killed")
+	case w.slot == 0:
+		p.rest(w, &a)
+		p.dispatch(c, &a)
+	default:
+		w.since = time.Now()
+		p.refill(w, &a)
+	}
+	p.mu.Unlock()
+	a.run(p)
+}
+
+// startupOutput passes on what the program wrote before its first job.
+func (w *worker) startupOutput() {
+	w.note("stdout", w.early)
+	w.early = nil
+	for _, c := range []struct {
+		stream string
+		*capture
+	}{{"stdout", w.out}, {"stderr", w.err}} {
+		o := c.take(c.size())
+		w.note(c.stream, o.Tail(inMemory))
+	}
+}
+
+func (w *worker) note(stream string, text []byte) {
+	if len(text) == 0 || w.p.cfg.OnLog == nil {
+		return
+	}
+	w.p.cfg.OnLog(LogEvent{Time: time.Now(), Worker: w.name, Stream: stream, Message: string(text)})
+}
+
+func (w *worker) event(e WorkerEvent) {
+	if w.p.cfg.OnWorker != nil {
+		w.p.cfg.OnWorker(e)
+	}
+}
+
+// read gets results until the link ends.
+func (w *worker) read() error {
+	ctx := context.Background()
+	msgs := make([][]byte, 256)
+	for {
+		n, err := w.jobs.GetBatch(ctx, msgs)
+		if err != nil {
+			return err
+		}
+		if err := w.take(msgs[:n]); err != nil {
+			return err
+		}
+	}
+}
+
+// killFor kills the worker's whole tree for a reason of ours. The first one
+// counts.
+func (w *worker) killFor(why killReason, text string) {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	w.killLocked(why, text)
+}
+
+func (w *worker) killLocked(why killReason, text string) {
+	if w.kill == notKilled {
+		w.kill, w.killText = why, text
+	}
+	if w.proc != nil {
+		// A hand-over to the guardian, which does not block.
+		if err := w.proc.Kill(); err != nil {
+			w.p.log.Error("kill failed", "worker", w.name, "error", err)
+		}
+	}
+}
+
+// stopGrace is how long a worker has to end after it was told that no more jobs
+// will come.
+const stopGrace = 2 * time.Second
+
+// stop ends an idle worker: it is told so, its input ends, and what is left of
+// it is killed a moment later.
+func (w *worker) stop() {
+	w.p.mu.Lock()
+	w.state = workerStopping
+	w.control = append(w.control, ipc.AppendStop(nil))
+	var a actions
+	w.kick(&a)
+	w.p.mu.Unlock()
+	a.run(w.p)
+	timer := time.AfterFunc(stopGrace, func() { w.killFor(killedShutdown, "did not stop in time") })
+	go func() {
+		<-w.proc.Done()
+		timer.Stop()
+	}()
+}
+
+// linkEnded reports whether an error of the link says only that the other side
+// is gone.
+func linkEnded(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrClosed)
+}
