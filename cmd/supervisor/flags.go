@@ -1,0 +1,181 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+func runFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "workers", Aliases: []string{"j", "P"}, Usage: "how many instances run at a `TIME`; default: the file's, else the CPUs"},
+		&cli.StringSliceFlag{Name: "var", Usage: "give a variable of the file another value, `NAME=VALUE`"},
+		&cli.StringSliceFlag{Name: "env", Usage: "declare a variable of the environment of all instances, `NAME=VALUE`"},
+		&cli.StringFlag{Name: "C", Usage: "change to `DIR` first"},
+		&cli.StringFlag{Name: "deadline", Usage: "end the whole run after a `DURATION`, such as 10m"},
+		&cli.StringFlag{Name: "timeout", Usage: "bound each attempt to a `DURATION` where its job does not say"},
+		&cli.StringFlag{Name: "halt", Usage: "`POLICY`: never, now,fail=1, soon,fail=10%, now,success=1 and the like; default: the file's, else never"},
+		&cli.BoolFlag{Name: "fail-fast", Usage: "the same as -halt now,fail=1"},
+		&cli.StringFlag{Name: "drain", Value: "30s", Usage: "how long a run that was told to end may take; then what still runs is killed (`DURATION`)"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing"},
+		&cli.StringFlag{Name: "output", Usage: "`MODE` group: what each instance wrote, whole; or none; default: the file's, else group"},
+		&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE`, a line of JSON for each event"},
+		&cli.StringFlag{Name: "report", Usage: "write a report of the run to `FILE`.json, however it ends"},
+		&cli.StringFlag{Name: "state", Usage: "keep outputs that are too large for memory in `DIR`, or none: where temporary files go; default: " + defaultState},
+		&cli.BoolFlag{Name: "q", Usage: "write only about failures to stderr"},
+		&cli.StringFlag{Name: "log-level", Value: "off", Usage: "`LEVEL` of what is logged to stderr: trace, debug, info, warn, error or off"},
+		&cli.BoolFlag{Name: "log-json", Usage: "log lines of JSON"},
+	}
+}
+
+func validateFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "var", Usage: "give a variable of the file another value, `NAME=VALUE`"},
+		&cli.StringFlag{Name: "C", Usage: "change to `DIR` first"},
+	}
+}
+
+// laterFlags and laterCommands are part of the language and not there yet.
+var (
+	laterFlags = map[string]bool{
+		"only": true, "resume": true, "resume-from": true, "rerun-changed": true, "retry": true, "k": true,
+		"tag": true, "output-dir": true, "results": true, "isolation": true, "load": true,
+		"min-free-memory": true, "trace": true, "no-progress": true,
+	}
+	laterCommands = map[string]bool{
+		"each": true, "init": true, "ls": true, "show": true, "logs": true, "rerun": true, "prune": true,
+		"doctor": true, "experiment": true,
+	}
+)
+
+// arrange puts the flags of a command line in front of what is not one, since
+// cli stops at the first of these and ignores the rest. Flags that are unknown,
+// or not there yet, and values that are missing are found on the way.
+func arrange(app *cli.App, args []string) ([]string, error) {
+	if len(args) < 2 {
+		return args, nil
+	}
+	name := args[1]
+	switch name {
+	case "-h", "-help", "--help", "help":
+		return []string{args[0], "--help"}, nil
+	case "-version", "--version":
+		return []string{args[0], "version"}, nil
+	}
+	var cmd *cli.Command
+	var names []string
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+		if c.Name == name {
+			cmd = c
+		}
+	}
+	switch {
+	case cmd != nil:
+	case laterCommands[name]:
+		return nil, usagef("%s is not available yet", name)
+	case strings.HasPrefix(name, "-"):
+		return nil, usagef("the command comes first: supervisor run %s …", name)
+	case strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"):
+		return nil, usagef("unknown command %q; to run a file: supervisor run %s", name, name)
+	default:
+		return nil, usagef("unknown command %q%s; supervisor help lists them", name, suggestion(name, "", names))
+	}
+	flags, rest, err := sift(cmd, args[2:])
+	if err != nil {
+		return nil, err
+	}
+	return append(append(append([]string{args[0], name}, flags...), "--"), rest...), nil
+}
+
+// sift tells flags, each made one argument with its value, from the others.
+func sift(cmd *cli.Command, args []string) (flags, rest []string, err error) {
+	known := map[string]cli.Flag{}
+	var names []string
+	for _, f := range cmd.Flags {
+		for _, n := range f.Names() {
+			known[n] = f
+			names = append(names, n)
+		}
+	}
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			return flags, append(rest, args[i+1:]...), nil
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			rest = append(rest, arg)
+			continue
+		}
+		name, value, valued := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
+		if name == "h" || name == "help" {
+			return []string{"--help"}, nil, nil
+		}
+		// -j4 and -P4, as make and xargs have it.
+		if len(name) > 1 && !valued && (name[0] == 'j' || name[0] == 'P') && strings.Trim(name[1:], "0123456789") == "" {
+			name, value, valued = name[:1], name[1:], true
+		}
+		f := known[name]
+		switch {
+		case f != nil:
+		case cmd.Name == "run" && laterFlags[name]:
+			return nil, nil, usagef("flag -%s is not available yet", name)
+		default:
+			return nil, nil, usagef("unknown flag %s%s; supervisor %s -h lists them", arg, suggestion(name, "-", names), cmd.Name)
+		}
+		if _, ok := f.(*cli.BoolFlag); !ok && !valued {
+			if i+1 == len(args) {
+				return nil, nil, usagef("flag -%s needs a value", name)
+			}
+			i++
+			value, valued = args[i], true
+		}
+		arg = "--" + name
+		if valued {
+			arg += "=" + value
+		}
+		flags = append(flags, arg)
+	}
+	return flags, rest, nil
+}
+
+// suggestion gives the name nearest to what was written, if any is near.
+func suggestion(written, dash string, names []string) string {
+	best, least := "", max(2, len(written)/2)
+	for _, n := range names {
+		if d := distance(written, n); d < least {
+			best, least = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " (did you mean " + dash + best + "?)"
+}
+
+// distance counts the insertions, deletions, replacements and swaps of
+// neighbours between two names.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	var before, last, row [65]int
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/feac4032/multiproc/internal/batch"
+	_ "github.com/feac4032/multiproc/internal/stock"
+	"github.com/feac4032/multiproc/worker"
+)
+
+// maxStack bounds the stack of a goroutine, in bytes: what nests deeper than
+// that is a mistake, and is to be found out early.
+const maxStack = 64 << 20
+
+func main() {
+	// In a worker or a guardian, which may be this program again, Init does not
+	// return.
+	worker.Init()
+	debug.SetMaxStack(maxStack)
+	os.Exit(supervise(os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// command is one call of the program.
+type command struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	code           int
+}
+
+// supervise acts on a command line and returns the exit code.
+func supervise(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	s := &command{stdin: stdin, stdout: stdout, stderr: stderr}
+	app := s.app()
+	args, err := arrange(app, args)
+	if err == nil {
+		err = app.RunContext(context.Background(), args)
+	}
+	if err != nil {
+		var usage *usageError
+		if !errors.As(err, &usage) && s.code == 0 {
+			err = &usageError{text: err.Error()} // cli's own complaints are about flags
+		}
+		fmt.Fprintln(stderr, "supervisor:", err)
+		if s.code == 0 {
+			s.code = batch.ExitUsage
+		}
+	}
+	return s.code
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+func (s *command) app() *cli.App {
+	return &cli.App{
+		Name:            "supervisor",
+		HelpName:        "supervisor",
+		Usage:           "run the jobs of a file on isolated worker processes",
+		UsageText:       "supervisor COMMAND [FLAGS] [FILE]\nFlags may stand before or behind the file, with one dash or two.",
+		HideHelpCommand: true,
+		Writer:          s.stdout,
+		ErrWriter:       s.stderr,
+		// A comma is part of a value.
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },
+		Commands: []*cli.Command{
+			{
+				Name: "run", Usage: "run the jobs of FILE, by default of " + defaultFile,
+				ArgsUsage: "[FILE]", Flags: runFlags(), Action: s.run, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
+				Name: "validate", Usage: "check FILE, by default " + defaultFile + ", and say all that is wrong with it",
+				ArgsUsage: "[FILE]", Flags: validateFlags(), Action: s.validate, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
+				Name: "version", Usage: "say which version this is", Action: s.version, HideHelpCommand: true,
+			},
+		},
+		Action: func(c *cli.Context) error {
+			cli.HelpPrinter(s.stderr, cli.AppHelpTemplate, c.App)
+			s.code = batch.ExitUsage
+			return nil
+		},
+	}
+}
+
+func (s *command) version(*cli.Context) error {
+	version, revision := "(devel)", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			version = info.Main.Version
+		}
+		for _, kv := range info.Settings {
+			if kv.Key == "vcs.revision" {
+				revision = " " + kv.Value
+			}
+		}
+		version += revision + " " + info.GoVersion
+	}
+	_, err := fmt.Fprintln(s.stdout, "supervisor", strings.TrimSpace(version))
+	return err
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/feac4032/multiproc/worker"
+)
+
+// TestMain lets the test binary be the supervisor of the scripts, and that be
+// its own workers and guardian.
+func TestMain(m *testing.M) {
+	worker.Init()
+	testscript.Main(m, map[string]func(){"supervisor": main})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	data, err := filepath.Abs("../../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join(data, "script"),
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("DATA", data)
+			return nil
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"wants": wants,
+			"await": await,
+		},
+	})
+}

@@ -1,0 +1,126 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/feac4032/multiproc/pool"
+)
+
+// conclude clears up, says what the run came to, and returns its report.
+func (r *run) conclude() *Report {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	if r.level.Load() == killing {
+		cancel()
+	}
+	closing := r.ex.Close(ctx)
+	r.helpers.Wait()
+	rep := r.report(closing)
+	if text := r.summary(rep); text != "" {
+		r.led.say(text)
+	}
+	r.eventRun("run.end", rep)
+	if r.level.Load() == killing {
+		// The outputs were given up when the run was; its last words get a moment.
+		ended := make(chan struct{})
+		go func() { r.led.close(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(lastWords):
+		}
+	} else {
+		r.led.close()
+	}
+	// Only now is it known whether all of it was written.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rep.Exit = r.end.code()
+	return rep
+}
+
+// lastWords is how long the summary of a killed run may take to write.
+const lastWords = time.Second
+
+func (r *run) report(closing Closing) *Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	leaked := append(append([]int{}, r.leaks...), closing.Leaked...)
+	r.end.leaked = len(leaked) > 0
+	r.end.notOK = r.tally.jobs() > r.tally.count(pool.OK)
+	rep := &Report{
+		Version: 1, Name: r.cfg.File.Name, Run: r.id,
+		Exit: r.end.code(), Wall: round(time.Since(r.begin)), Workers: r.cfg.Workers,
+		Totals:     r.tally.totals(),
+		Isolation:  []string{"process"},
+		Supervisor: Own{PeakRSS: peakRSS()},
+		Leaked:     leaked,
+		Halted:     r.end.halted,
+		First:      r.fails.first,
+	}
+	rep.Totals.WorkersLost = closing.WorkersLost
+	rep.Failures, rep.Omitted = r.fails.rows()
+	if rep.Failures == nil {
+		rep.Failures = []json.RawMessage{}
+	}
+	return rep
+}
+
+// summary says in a few lines what a run came to, the first failure first.
+func (r *run) summary(rep *Report) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var lines []string
+	if r.fails.firstIsCause {
+		lines = append(lines, "supervisor: first failure: "+r.fails.firstNote)
+	}
+	if len(rep.Leaked) > 0 {
+		lines = append(lines, fmt.Sprintf("supervisor: processes that could not be ended: %v", rep.Leaked))
+	}
+	if rep.Halted != "" && r.end.lost == "" {
+		lines = append(lines, "supervisor: halted: "+plain(rep.Halted, 1000))
+	}
+	if !r.cfg.Quiet || rep.Exit != ExitOK {
+		lines = append(lines, "supervisor: "+r.totalsLine(rep))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (r *run) totalsLine(rep *Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s ok", number(rep.Totals.Jobs), plural(rep.Totals.Jobs, "job", "jobs"), number(rep.Totals.OK))
+	for i, o := range outcomes[1:] {
+		if n := r.tally.by[i+1]; n > 0 {
+			fmt.Fprintf(&b, ", %s %s", number(n), o)
+		}
+	}
+	for _, x := range []struct {
+		n    int64
+		what string
+	}{
+		{rep.Totals.NotStarted, "not started"},
+		{rep.Totals.Retried, plural(rep.Totals.Retried, "retry", "retries")},
+		{int64(rep.Totals.WorkersLost), plural(int64(rep.Totals.WorkersLost), "worker lost", "workers lost")},
+	} {
+		if x.n > 0 {
+			fmt.Fprintf(&b, "; %s %s", number(x.n), x.what)
+		}
+	}
+	wall := time.Duration(rep.Wall * float64(time.Second))
+	switch {
+	case wall > time.Minute:
+		wall = wall.Round(time.Second)
+	case wall > time.Second:
+		wall = wall.Round(10 * time.Millisecond)
+	default:
+		wall = wall.Round(100 * time.Microsecond)
+	}
+	fmt.Fprintf(&b, "; %v", wall)
+	if rep.Exit != ExitOK {
+		fmt.Fprintf(&b, "; exit %d", rep.Exit)
+	}
+	return b.String()
+}

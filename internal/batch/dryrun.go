@@ -1,0 +1,147 @@
+package batch
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/feac4032/multiproc/config"
+)
+
+// DryRun prints a line for each instance that would run, in the order of the
+// file, and runs nothing. Slots and attempts count 1. It returns the exit code.
+func DryRun(cfg Config) int {
+	plans, err := newPlans(cfg.File, &cfg.Settings)
+	if err != nil {
+		fmt.Fprintln(cfg.Stderr, "supervisor:", err)
+		return ExitInternal
+	}
+	if problems := checkInputs(cfg.File, plans); problems != nil {
+		fmt.Fprintln(cfg.Stderr, strings.Join(problems, "\n"))
+		return ExitUsage
+	}
+	w := bufio.NewWriterSize(cfg.Stdout, 64<<10)
+	bad := false
+	for _, p := range plans {
+		if err := dryJob(w, p, cfg.Stdin); err != nil {
+			bad = true
+			fmt.Fprintf(cfg.Stderr, "supervisor: job %s: %v\n", p.job.ID, err)
+		}
+	}
+	switch {
+	case w.Flush() != nil:
+		return ExitInternal
+	case bad:
+		return ExitNotOK
+	}
+	return ExitOK
+}
+
+func dryJob(w *bufio.Writer, p *plan, stdin io.Reader) error {
+	f := p.job.Foreach
+	if streams(f) && len(p.job.Needs) > 0 {
+		fmt.Fprintf(w, "%s: for each of %s, read when %s ended\n", p.job.ID, sourceName(f), needsText(p.job))
+		return nil
+	}
+	js := &jobState{plan: p}
+	if f == nil {
+		js.batch, js.done = []item{{}}, true
+	} else {
+		if stdin == nil {
+			stdin = strings.NewReader("")
+		}
+		src, err := openSource(f, p.root, stdin)
+		if err != nil {
+			return err
+		}
+		defer src.close()
+		js.src = src
+	}
+	var failed error
+	for js.has() || !js.done {
+		if len(js.batch) == 0 {
+			continue
+		}
+		in, err := js.take()
+		var line string
+		if err == nil {
+			line, err = p.describe(in)
+		}
+		if err != nil {
+			failed = fmt.Errorf("%s: %w", in.Label(), err)
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s\n", in.Label(), line); err != nil {
+			return err
+		}
+	}
+	if js.err != nil {
+		return js.err
+	}
+	return failed
+}
+
+// describe gives what an instance would run as a line for a shell, or for a task
+// its name and argument.
+func (p *plan) describe(in *Instance) (string, error) {
+	s := p.scope(in, 1, 1)
+	if p.job.Kind == config.Task {
+		v := in.Item
+		if p.job.Args != nil {
+			var err error
+			if v, err = p.job.Args.Value(&s); err != nil {
+				return "", err
+			}
+		}
+		return fmt.Sprintf("task %s %s", p.job.Task, plain(string(v.AppendJSON(nil)), 4096)), nil
+	}
+	argv, err := p.argv(&s)
+	if err != nil {
+		return "", err
+	}
+	if _, err := p.environment(&s); err != nil {
+		return "", err
+	}
+	var words []string
+	if p.job.Kind == config.Shell {
+		// The values that a script sees come by its environment.
+		for _, kv := range p.appendInstanceEnv(nil, in, 1, 1) {
+			if strings.HasPrefix(kv, "ITEM") || strings.HasPrefix(kv, "MATRIX_") {
+				name, value, _ := strings.Cut(kv, "=")
+				words = append(words, name+"="+quote(value))
+			}
+		}
+	}
+	for _, a := range argv {
+		words = append(words, quote(a))
+	}
+	return plain(strings.Join(words, " "), 4096), nil
+}
+
+// quote quotes a word for a shell where that is needed.
+func quote(s string) string {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+"
+	if s != "" && strings.Trim(s, safe) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func sourceName(f *config.Foreach) string {
+	if f.Source == config.FromGlob {
+		return "glob " + strings.Join(f.Patterns, ", ")
+	}
+	return f.Source.String() + " " + f.Path
+}
+
+func needsText(j *config.Job) string {
+	ids := make([]string, len(j.Needs))
+	for i, n := range j.Needs {
+		ids[i] = n.ID
+	}
+	if len(ids) == 1 {
+		return ids[0] + " has"
+	}
+	return strings.Join(ids, ", ") + " have"
+}

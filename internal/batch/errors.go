@@ -1,0 +1,25 @@
+package batch
+
+import "errors"
+
+var (
+	errNoMatch  = errors.New("no file matches")
+	errHalted   = errors.New("the run is halting")
+	errStoodOut = errors.New("the run did not end in time")
+)
+
+// UsageError is why a run never began: the file asks for something that is not
+// there. It stands for exit code 2.
+type UsageError struct{ Problems []string }
+
+// Error gives one line for each problem.
+func (e *UsageError) Error() string {
+	s := ""
+	for i, p := range e.Problems {
+		if i > 0 {
+			s += "\n"
+		}
+		s += p
+	}
+	return s
+}

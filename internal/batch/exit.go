@@ -1,0 +1,43 @@
+package batch
+
+// Exit codes of a run. Of several that apply the first of 128+n, 5, 4, 2, 3 and 1
+// is given.
+const (
+	ExitOK          = 0
+	ExitNotOK       = 1 // some instance was not ok
+	ExitUsage       = 2 // the file asks for something that is not there
+	ExitHalted      = 3 // by policy, deadline or restart limit
+	ExitUnavailable = 4 // a required isolation or limit is not available
+	ExitInternal    = 5 // our fault, or output was lost, or a process was left behind
+	ExitSignal      = 128
+)
+
+// ending is what decides the exit code.
+type ending struct {
+	signal   int    // the first that ended the run, 0 = none
+	internal bool   // an instance was
+	lost     string // the output that could not be written
+	leaked   bool
+	usage    bool
+	halted   string // by what
+	success  bool   // halted because enough was ok
+	notOK    bool
+}
+
+func (e *ending) code() int {
+	switch {
+	case e.signal > 0:
+		return ExitSignal + e.signal
+	case e.internal || e.lost != "" || e.leaked:
+		return ExitInternal
+	case e.usage:
+		return ExitUsage
+	case e.halted != "" && !e.success:
+		return ExitHalted
+	case e.success:
+		return ExitOK
+	case e.notOK:
+		return ExitNotOK
+	}
+	return ExitOK
+}

@@ -1,0 +1,173 @@
+package batch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/feac4032/multiproc/pool"
+)
+
+// Bounds of what is kept about instances that are not ok.
+const (
+	maxFailures  = 1000
+	maxItemKept  = 4 << 10
+	maxTailKept  = 2 << 10
+	maxEvidence  = 16 << 10
+	maxNotes     = 20 // failures that get a line of their own on the terminal
+	tailLines    = 5
+	maxTailLine  = 200
+	maxItemShown = 80
+)
+
+// failures keeps what the report says about instances that were not ok. Those
+// that were skipped or cancelled are a consequence of something else: they come
+// behind the others, and one of them is first only where there are no others.
+type failures struct {
+	causes, consequences []json.RawMessage
+	first                json.RawMessage
+	firstNote            string // the first failure for people
+	firstIsCause         bool
+	total                int64
+}
+
+func (f *failures) add(in *Instance, job string, res *pool.Result) {
+	f.total++
+	cause := res.Outcome != skipped && res.Outcome != pool.Cancelled
+	list := &f.causes
+	if !cause {
+		list = &f.consequences
+	}
+	first := f.first == nil || cause && !f.firstIsCause
+	if len(*list) >= maxFailures && !first {
+		return
+	}
+	row := failureRow(in, job, res)
+	if first {
+		f.first, f.firstNote, f.firstIsCause = row, failureNote(in, job, res, true), cause
+	}
+	if len(*list) < maxFailures {
+		*list = append(*list, row)
+	}
+}
+
+// rows gives what the report lists, and how many there are beside it.
+func (f *failures) rows() ([]json.RawMessage, int64) {
+	rows := f.causes
+	rows = append(rows[:len(rows):len(rows)], f.consequences[:min(len(f.consequences), maxFailures-len(rows))]...)
+	return rows, f.total - int64(len(rows))
+}
+
+// failureRow makes the report's object. in is nil for a job that was skipped, or
+// failed, before it was known which instances it has.
+func failureRow(in *Instance, job string, res *pool.Result) json.RawMessage {
+	o := (&object{}).open()
+	o.text("job", job)
+	if in != nil {
+		o.int("index", in.Index)
+		if in.Job.Foreach != nil {
+			o.item(in.Item, maxItemKept)
+		}
+	}
+	o.ending(res)
+	o.some("evidence", cut(evidenceOf(res), maxEvidence))
+	if res.Attempt > 0 {
+		o.int("attempts", int64(res.Attempt))
+	}
+	o.some("worker", res.Worker)
+	if res.PID > 0 {
+		o.seconds("wall_s", res.Wall)
+	}
+	o.usage(res)
+	if res.Peak > 0 {
+		o.text("peak_source", "rusage")
+	}
+	o.some("stderr_tail", string(res.Stderr.Tail(maxTailKept)))
+	return o.close()
+}
+
+// evidenceOf gives what the outcome was concluded from, with the stack of a
+// panic.
+func evidenceOf(res *pool.Result) string {
+	s := res.Evidence
+	if f := res.Failure; f != nil && f.Stack != "" {
+		s += "\n" + f.Stack
+	}
+	return s
+}
+
+// failureNote describes a failure for people: which instance, how, why, and with
+// tail the last lines of its stderr.
+func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
+	var b strings.Builder
+	if in == nil {
+		b.WriteString(job)
+	} else {
+		b.WriteString(in.Label())
+		if in.Job.Foreach != nil {
+			fmt.Fprintf(&b, " (%s)", plain(in.Item.Text(), maxItemShown))
+		}
+		for i, f := range in.Matrix {
+			fmt.Fprintf(&b, "%s%s=%s", [...]string{" [", " "}[min(i, 1)], f.Name, plain(f.Value.Text(), maxItemShown))
+		}
+		if len(in.Matrix) > 0 {
+			b.WriteByte(']')
+		}
+	}
+	b.WriteString(": ")
+	b.WriteString(string(res.Outcome))
+	if res.Which != "" {
+		fmt.Fprintf(&b, " (%s)", res.Which)
+	}
+	if c := causeOf(res); c != "" {
+		b.WriteString(": ")
+		b.WriteString(c)
+	}
+	if res.Attempt > 1 {
+		fmt.Fprintf(&b, ", attempt %d", res.Attempt)
+	}
+	if tail {
+		for _, line := range lastLines(res.Stderr.Tail(maxTailKept), tailLines) {
+			b.WriteString("\n    | ")
+			b.WriteString(plain(line, maxTailLine))
+		}
+	}
+	return b.String()
+}
+
+// causeOf gives the evidence, and the code or signal unless it names them.
+func causeOf(res *pool.Result) string {
+	s := plain(firstLine(res.Evidence), 500)
+	code := ""
+	switch {
+	case res.Signal > 0:
+		code = signalName(res.Signal)
+		if code == "" {
+			code = fmt.Sprintf("signal %d", res.Signal)
+		}
+		if res.Core && !strings.Contains(s, "core") {
+			code += ", core dumped"
+		}
+	case res.ExitCode > 0 && res.PID > 0:
+		code = fmt.Sprintf("exit code %d", res.ExitCode)
+	}
+	switch {
+	case s == "":
+		return code
+	case code == "" || strings.Contains(s, code) || strings.Contains(s, fmt.Sprintf("code %d", res.ExitCode)):
+		return s
+	}
+	return s + " (" + code + ")"
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "…"
+}

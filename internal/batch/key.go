@@ -1,0 +1,102 @@
+package batch
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+
+	"github.com/feac4032/multiproc/config"
+)
+
+// The key of an instance says what it does, so that a program can tell that it
+// has done it before: two instances with equal keys are interchangeable. It is
+// the first half of a SHA-256 over length-prefixed fields, in hex.
+//
+// slot and attempt, which change from one try to the next, stand in it as the
+// templates that use them, with 0 in their place.
+
+// baseOfKey digests what the instances of a job have in common.
+func (p *plan) baseOfKey() []byte {
+	var b []byte
+	b = keyField(b, p.job.ID)
+	b = keyField(b, p.job.Kind.String())
+	b = keyField(b, p.job.Shell)
+	b = keyField(b, p.job.Task)
+	for _, v := range p.vars {
+		b = keyField(b, v.Name)
+		b = keyValue(b, v.Value)
+	}
+	for _, t := range p.job.Run {
+		if t.Uses("slot") || t.Uses("attempt") {
+			b = keyField(b, t.Raw())
+		}
+	}
+	for _, e := range p.declared {
+		b = keyField(b, e.Name)
+		if p.fixedEnv || e.Value.Uses("slot") || e.Value.Uses("attempt") {
+			b = keyField(b, e.Value.Raw())
+		}
+	}
+	if p.job.Args != nil && (p.job.Uses("slot") || p.job.Uses("attempt")) {
+		b = keyValue(b, p.job.Args.Raw())
+	}
+	sum := sha256.Sum256(b)
+	return sum[:16]
+}
+
+// keyOf gives the key of an instance. Where a template fails, its error stands
+// for what it would have given: such an instance is never ok.
+func (p *plan) keyOf(in *Instance) string {
+	if in.key != "" {
+		return in.key
+	}
+	s := p.scope(in, 0, 0)
+	b := append(make([]byte, 0, 256), p.keyBase...)
+	if p.job.Foreach != nil {
+		b = keyValue(b, in.Item)
+	}
+	for _, f := range in.Matrix {
+		b = keyValue(b, f.Value)
+	}
+	text := func(t string, err error) {
+		if err != nil {
+			t = err.Error()
+		}
+		b = keyField(b, t)
+	}
+	for _, t := range p.job.Run {
+		text(t.Text(&s))
+	}
+	if p.job.Args != nil {
+		v, err := p.job.Args.Value(&s)
+		if err != nil {
+			v = config.String(err.Error())
+		}
+		b = keyValue(b, v)
+	}
+	if !p.fixedEnv {
+		for _, e := range p.declared {
+			text(e.Value.Text(&s))
+		}
+	}
+	if p.job.Cwd != nil {
+		text(p.job.Cwd.Text(&s))
+	}
+	if p.job.Stdin != nil {
+		t, path, err := p.stdin(&s)
+		text(path, nil)
+		text(t, err)
+	}
+	sum := sha256.Sum256(b)
+	in.key = hex.EncodeToString(sum[:16])
+	return in.key
+}
+
+func keyField(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func keyValue(b []byte, v config.Value) []byte {
+	return keyField(append(b, byte(v.Type())), v.Text())
+}

@@ -1,0 +1,181 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/pool"
+)
+
+// Local runs instances in the processes of a pool on this machine.
+type Local struct {
+	pool  *pool.Pool
+	plans map[*config.Job]*plan
+	watch atomic.Pointer[func(pool.WorkerEvent)]
+}
+
+// OpenLocal makes a pool and the executor of a file's jobs on it. Close closes
+// both.
+func OpenLocal(cfg pool.Config, f *config.File, s Settings) (*Local, error) {
+	plans, err := newPlans(f, &s)
+	if err != nil {
+		return nil, err
+	}
+	l := &Local{plans: make(map[*config.Job]*plan, len(plans))}
+	for _, pl := range plans {
+		l.plans[pl.job] = pl
+	}
+	cfg.OnWorker = func(e pool.WorkerEvent) {
+		if watch := l.watch.Load(); watch != nil {
+			(*watch)(e)
+		}
+	}
+	if l.pool, err = pool.New(context.Background(), cfg); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Watch implements Executor.
+func (l *Local) Watch(watch func(pool.WorkerEvent)) { l.watch.Store(&watch) }
+
+func newPlans(f *config.File, s *Settings) ([]*plan, error) {
+	cache := &programs{}
+	plans := make([]*plan, len(f.Jobs))
+	for i, j := range f.Jobs {
+		var err error
+		if plans[i], err = newPlan(f, j, s, cache); err != nil {
+			return nil, fmt.Errorf("job %s: %w", j.ID, err)
+		}
+	}
+	return plans, nil
+}
+
+// local is an instance in the pool.
+type local struct {
+	job  pool.Job
+	cmd  pool.Command
+	plan *plan
+	in   *Instance
+	o    Observer
+	ran  bool // an attempt was started
+	shut bool // it was turned away
+}
+
+// Tasks implements Executor.
+func (l *Local) Tasks(ctx context.Context, j *config.Job) ([]string, error) {
+	p := l.plans[j]
+	prog := p.program
+	if prog == nil {
+		// What its workers know does not depend on the environment of one of them.
+		prog = &pool.Program{Command: p.command, Env: p.env, Dir: p.root, StartTimeout: p.start}
+	}
+	return l.pool.Tasks(ctx, prog)
+}
+
+// Submit implements Executor.
+func (l *Local) Submit(in *Instance, o Observer) error {
+	p := l.plans[in.Job]
+	x := &local{plan: p, in: in, o: o}
+	in.Handle = x
+	x.job = pool.Job{
+		Label:     clip(in.Label(), ipc.MaxName),
+		Timeout:   p.timeout,
+		KillAfter: p.killAfter,
+		Prepare:   prepare,
+		Started:   started,
+		Done:      done,
+		Tag:       x,
+	}
+	if r := &in.Job.Retry; r.Max > 0 {
+		x.job.Retrying = retrying
+		x.job.Retry = pool.Retry{
+			Max: r.Max, When: x.again,
+			Backoff: r.Backoff, Factor: r.Factor, MaxBackoff: r.MaxBackoff, Jitter: r.Jitter,
+			NoBackoff: r.Backoff == 0,
+		}
+	}
+	if in.Job.Kind == config.Task {
+		var err error
+		if x.job.Program, err = p.programOf(in); err != nil {
+			return err
+		}
+		x.job.Task = in.Job.Task
+	} else {
+		x.job.Command = &x.cmd
+	}
+	return l.pool.Go(&x.job)
+}
+
+// Cancel implements Executor.
+func (l *Local) Cancel(in *Instance) {
+	if x, ok := in.Handle.(*local); ok {
+		l.pool.Cancel(&x.job)
+	}
+}
+
+// Kill implements Executor.
+func (l *Local) Kill() { l.pool.Kill() }
+
+// Close implements Executor.
+func (l *Local) Close(ctx context.Context) Closing {
+	r := l.pool.Shutdown(ctx)
+	return Closing{WorkersLost: l.pool.WorkersLost(), Leaked: r.Leaked}
+}
+
+func prepare(j *pool.Job, attempt, slot int) (err error) {
+	x := j.Tag.(*local)
+	if x.o.Halting() {
+		x.shut = true
+		return errHalted
+	}
+	if j.Command != nil {
+		return x.plan.process(j.Command, x.in, attempt, slot)
+	}
+	j.Key = x.plan.keyOf(x.in)
+	j.Payload, err = x.plan.payload(x.in, attempt, slot)
+	return err
+}
+
+func started(j *pool.Job, attempt, slot int, worker string, pid int) {
+	x := j.Tag.(*local)
+	x.ran = true
+	x.o.Started(x.in, Attempt{Number: attempt, Slot: slot, Worker: worker, PID: pid})
+}
+
+func retrying(j *pool.Job, r *pool.Result, after time.Duration) {
+	x := j.Tag.(*local)
+	x.o.Retrying(x.in, r, after)
+}
+
+func done(j *pool.Job, r *pool.Result) {
+	x := j.Tag.(*local)
+	switch {
+	case r.Attempt <= 1 && (x.shut || r.Outcome == pool.Cancelled && r.Evidence == unstarted):
+		x.o.Dropped(x.in)
+		return
+	case x.shut:
+		r.Outcome, r.Which, r.Evidence = pool.Cancelled, "", "halted before another attempt"
+	}
+	x.o.Done(x.in, r)
+}
+
+// unstarted is what the pool says of a job that it took back, also from a
+// worker that held it behind others.
+const unstarted = "cancelled before it started"
+
+func (x *local) again(r *pool.Result) bool {
+	return !x.o.Halting() && x.in.Job.Retry.Matches(string(r.Outcome), r.ExitCode >= 0, r.ExitCode, r.Signal)
+}
+
+// clip shortens a label that no frame could carry.
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit-3] + "..."
+}

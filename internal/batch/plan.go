@@ -1,0 +1,325 @@
+package batch
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/pool"
+)
+
+// Settings are what the instances of a run depend on beside the job file.
+type Settings struct {
+	// Environ is the supervisor's environment, of which instances inherit. Nil =
+	// this process's.
+	Environ []string
+	// Env is declared for every instance; it wins over the file's.
+	Env []config.Field
+	// StockWorker is the argv of the stock worker. Nil = this program again.
+	StockWorker []string
+	// Timeout of an attempt where the job says none; 0 = none.
+	Timeout time.Duration
+}
+
+// plan is a job with everything worked out that its instances share. It is only
+// read once it is made, its cache of programs aside.
+type plan struct {
+	job    *config.Job
+	vars   []config.Field
+	many   bool             // instances are told apart by an index
+	combos [][]config.Field // of the matrix; one that is empty without a matrix
+	root   string           // absolute folder of the file
+
+	env      []string        // inherited, VAR_, and for commands JOB_ID
+	declared []config.EnvVar // the file's and the flags'
+	fixedEnv bool            // declared needs no instance to expand
+	axisEnv  []string        // "MATRIX_<AXIS>=", in order
+
+	timeout   time.Duration
+	killAfter time.Duration
+	command   []string // of the worker; Kind Task
+	start     time.Duration
+	program   *pool.Program // where it is the same for all instances
+	programs  *programs
+	keyBase   []byte
+}
+
+// maxCombos bounds how many combinations of a matrix are kept expanded; config
+// bounds how many there are.
+const maxCombos = 1 << 12
+
+func newPlan(f *config.File, j *config.Job, s *Settings, cache *programs) (*plan, error) {
+	root, err := filepath.Abs(f.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("folder of %s: %w", f.Path, err)
+	}
+	environ := s.Environ
+	if environ == nil {
+		environ = os.Environ()
+	}
+	p := &plan{
+		job: j, vars: f.Vars, root: root, programs: cache,
+		many:      j.Foreach != nil || j.Matrix != nil,
+		env:       append(inherited(environ, j.InheritEnv), varsEnv(f.Vars)...),
+		timeout:   j.Timeout,
+		killAfter: j.KillAfter,
+	}
+	if p.timeout == 0 {
+		p.timeout = s.Timeout
+	}
+	if p.killAfter == 0 {
+		p.killAfter = 1 // at once; 0 would be the pool's default
+	}
+	p.declare(j.Env, s.Env)
+	if j.Kind != config.Task {
+		p.env = append(p.env, "JOB_ID="+j.ID)
+	}
+	if j.Matrix != nil {
+		for _, a := range j.Matrix.Axes() {
+			p.axisEnv = append(p.axisEnv, config.EnvName("MATRIX", a.Name)+"=")
+		}
+		if n := j.Matrix.Len(); n <= maxCombos {
+			for i := range n {
+				p.combos = append(p.combos, j.Matrix.At(i))
+			}
+		}
+	}
+	if j.Kind == config.Task {
+		if err := p.worker(f, s); err != nil {
+			return nil, err
+		}
+	}
+	p.keyBase = p.baseOfKey()
+	return p, nil
+}
+
+// declare merges the flags' variables over the file's and expands at once what
+// depends on no instance.
+func (p *plan) declare(file []config.EnvVar, flags []config.Field) {
+	p.declared = slices.Clone(file)
+	for _, f := range flags {
+		v := config.EnvVar{Name: f.Name, Value: config.Literal(f.Value.Text())}
+		if i := slices.IndexFunc(p.declared, func(e config.EnvVar) bool { return e.Name == f.Name }); i >= 0 {
+			p.declared[i] = v
+		} else {
+			p.declared = append(p.declared, v)
+		}
+	}
+	p.fixedEnv = !slices.ContainsFunc(p.declared, func(e config.EnvVar) bool { return !steady(e.Value) })
+	if !p.fixedEnv {
+		return
+	}
+	scope := p.steadyScope()
+	for _, e := range p.declared {
+		text, err := e.Value.Text(scope)
+		if err != nil {
+			p.fixedEnv = false // it fails for every instance, each of which says so
+			return
+		}
+		p.env = append(p.env, e.Name+"="+text)
+	}
+}
+
+// steady reports that a template expands alike for all instances of a job.
+func steady(t *config.Template) bool {
+	if t == nil {
+		return true
+	}
+	for _, root := range [...]string{"item", "items", "index", "matrix", "attempt", "slot"} {
+		if t.Uses(root) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *plan) steadyScope() *config.Scope {
+	return &config.Scope{Vars: p.vars, Job: p.job.ID}
+}
+
+// worker works out which processes run the instances of a task.
+func (p *plan) worker(f *config.File, s *Settings) error {
+	p.command, p.start = s.StockWorker, config.StartTimeout
+	if w := p.job.Worker; w != nil {
+		p.start = w.StartTimeout
+		if len(w.Command) > 0 {
+			p.command = slices.Clone(w.Command)
+			// The path of a program, unlike a name that is searched for in PATH, is
+			// relative to the file, wherever the worker is to run.
+			if strings.ContainsRune(p.command[0], '/') || strings.ContainsRune(p.command[0], filepath.Separator) {
+				p.command[0] = resolve(p.root, p.command[0])
+			}
+		}
+	}
+	if !p.fixedEnv || !steady(p.job.Cwd) {
+		return nil
+	}
+	scope := p.steadyScope()
+	dir, err := p.dir(scope)
+	if err != nil {
+		return err
+	}
+	p.program = p.programs.get(p.command, p.env, dir, p.start)
+	return nil
+}
+
+// matrices is how many combinations each item is run with.
+func (p *plan) matrices() int {
+	if p.job.Matrix == nil {
+		return 1
+	}
+	return p.job.Matrix.Len()
+}
+
+func (p *plan) combo(m int) []config.Field {
+	switch {
+	case p.job.Matrix == nil:
+		return nil
+	case p.combos != nil:
+		return p.combos[m]
+	}
+	return p.job.Matrix.At(m)
+}
+
+// scope is what the templates of an attempt see.
+func (p *plan) scope(in *Instance, attempt, slot int) config.Scope {
+	return config.Scope{
+		Item: in.Item, Index: in.Index, Matrix: in.Matrix, Vars: p.vars,
+		Job: p.job.ID, Attempt: attempt, Slot: slot,
+	}
+}
+
+func (p *plan) dir(s *config.Scope) (string, error) {
+	if p.job.Cwd == nil {
+		return p.root, nil
+	}
+	text, err := p.job.Cwd.Text(s)
+	if err != nil {
+		return "", err
+	}
+	return resolve(p.root, text), nil
+}
+
+// environment gives the variables that all instances share, followed by those
+// that are declared in terms of the instance. There is room behind them.
+func (p *plan) environment(s *config.Scope) ([]string, error) {
+	env := make([]string, len(p.env), len(p.env)+len(p.declared)+len(p.axisEnv)+8)
+	copy(env, p.env)
+	if p.fixedEnv {
+		return env, nil
+	}
+	for _, e := range p.declared {
+		text, err := e.Value.Text(s)
+		if err != nil {
+			return nil, err
+		}
+		env = append(env, e.Name+"="+text)
+	}
+	return env, nil
+}
+
+// Program gives the program whose workers can run an instance of a task.
+func (p *plan) programOf(in *Instance) (*pool.Program, error) {
+	if p.program != nil {
+		return p.program, nil
+	}
+	// A worker outlives attempts, so that it can know of none: both count 0.
+	s := p.scope(in, 0, 0)
+	env, err := p.environment(&s)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := p.dir(&s)
+	if err != nil {
+		return nil, err
+	}
+	return p.programs.get(p.command, env, dir, p.start), nil
+}
+
+// payload gives the argument of a task as msgpack.
+func (p *plan) payload(in *Instance, attempt, slot int) ([]byte, error) {
+	v := in.Item
+	if p.job.Args != nil {
+		s := p.scope(in, attempt, slot)
+		var err error
+		if v, err = p.job.Args.Value(&s); err != nil {
+			return nil, err
+		}
+	}
+	b := appendMsgpack(make([]byte, 0, 64), v)
+	if len(b) > ipc.MaxMessage {
+		return nil, errTooLarge(len(b), ipc.MaxMessage)
+	}
+	return b, nil
+}
+
+// argv gives the command line of an instance.
+func (p *plan) argv(s *config.Scope) ([]string, error) {
+	if p.job.Kind == config.Shell {
+		return []string{"sh", "-c", p.job.Shell}, nil
+	}
+	return p.job.Argv(s)
+}
+
+// process gives the command of an attempt.
+func (p *plan) process(c *pool.Command, in *Instance, attempt, slot int) error {
+	s := p.scope(in, attempt, slot)
+	var err error
+	if c.Argv, err = p.argv(&s); err != nil {
+		return err
+	}
+	if c.Env, err = p.environment(&s); err != nil {
+		return err
+	}
+	c.Env = p.appendInstanceEnv(c.Env, in, attempt, slot)
+	if c.Dir, err = p.dir(&s); err != nil {
+		return err
+	}
+	c.OKExit = p.job.OkExit
+	if p.job.Stdin == nil {
+		return nil
+	}
+	text, path, err := p.stdin(&s)
+	c.StdinPath = path
+	if path == "" {
+		c.Stdin = []byte(text)
+	}
+	return err
+}
+
+func (p *plan) stdin(s *config.Scope) (text, path string, err error) {
+	if p.job.Stdin == nil {
+		return "", "", nil
+	}
+	if p.job.Stdin.File != nil {
+		path, err = p.job.Stdin.File.Text(s)
+		return "", resolve(p.root, path), err
+	}
+	text, err = p.job.Stdin.Text.Text(s)
+	return text, "", err
+}
+
+// programs makes equal programs one, by which the pool finds their workers fast.
+type programs struct{ known map[string]*pool.Program }
+
+// maxPrograms bounds the cache: where env or cwd depend on the item there may be
+// one for each.
+const maxPrograms = 1024
+
+func (c *programs) get(command, env []string, dir string, start time.Duration) *pool.Program {
+	key := strings.Join(command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir + "\x00" + start.String()
+	if p := c.known[key]; p != nil {
+		return p
+	}
+	if c.known == nil || len(c.known) >= maxPrograms {
+		c.known = make(map[string]*pool.Program)
+	}
+	p := &pool.Program{Command: command, Env: env, Dir: dir, StartTimeout: start}
+	c.known[key] = p
+	return p
+}

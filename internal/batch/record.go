@@ -1,0 +1,146 @@
+package batch
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/pool"
+	"github.com/feac4032/multiproc/task"
+)
+
+// record makes the one final record of an instance: it is counted, printed, and
+// then told as an event. in is nil for a job whose instances are not known.
+func (r *run) record(in *Instance, js *jobState, res *pool.Result) {
+	r.count(in, js, res)
+	e := entries.Get().(*entry)
+	r.compose(e, in, js, res)
+	r.led.commit(e)
+	e.stdout, e.stderr, e.note, e.event = nil, nil, nil, nil
+	entries.Put(e)
+}
+
+var entries = sync.Pool{New: func() any { return new(entry) }}
+
+// count adds an instance to the figures, and halts the run if the policy says so.
+func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
+	r.mu.Lock()
+	if in != nil {
+		r.settled(in)
+		if res.Outcome == pool.Cancelled && in.waiting != "" {
+			res.Evidence = "halted before another attempt; the last one: " + in.waiting
+		}
+	}
+	r.tally.add(res.Outcome, 1)
+	r.leaked(res)
+	if res.Outcome != pool.OK {
+		js.notOK++
+		r.fails.add(in, js.plan.job.ID, res)
+		if res.Outcome == pool.Internal {
+			r.end.internal = true
+		}
+	}
+	halt := r.cfg.Halt
+	// What was interrupted by one halt does not bring about another.
+	reached := !halt.Never() && r.level.Load() == running && res.Outcome != skipped &&
+		halt.Reached(r.tally.count(pool.OK), r.tally.finished())
+	r.mu.Unlock()
+	if reached {
+		level := finishing
+		if halt.Now {
+			level = interrupting
+		}
+		r.stop(level, func() { r.end.halted, r.end.success = "halt "+halt.String()+" was reached", halt.Success })
+	}
+}
+
+// leaked remembers processes that could not be ended. The caller holds mu.
+func (r *run) leaked(res *pool.Result) {
+	if len(res.Leaked) > 0 {
+		r.leaks = append(r.leaks, res.Leaked...)
+	}
+}
+
+// noWorker ends an instance for which no worker could be started: the first one
+// is skipped and halts the run, the others were never started. It reports false
+// for one that had an attempt before.
+func (r *run) noWorker(in *Instance, res *pool.Result) bool {
+	r.stop(finishing, func() { r.end.halted = res.Evidence })
+	r.mu.Lock()
+	first := !r.noStart
+	r.noStart = true
+	r.mu.Unlock()
+	switch {
+	case res.Attempt > 1:
+		res.Outcome, res.Which = pool.Cancelled, ""
+	case first:
+		res.Outcome, res.Which = skipped, ""
+	default:
+		r.Dropped(in)
+		return true
+	}
+	return false
+}
+
+// compose puts together what the end of an instance has to show.
+func (r *run) compose(e *entry, in *Instance, js *jobState, res *pool.Result) {
+	e.line = e.line[:0]
+	if r.group && in != nil {
+		e.stdout, e.stderr = &res.Stdout, &res.Stderr
+		if in.Job.Kind == config.Task && res.Outcome == pool.OK && !isNil(res.Value) {
+			e.line = appendResult(e.line, res)
+		}
+	}
+	if res.Outcome != pool.OK {
+		e.note = r.note(in, js, res)
+	}
+	if r.cfg.Events != nil {
+		if in == nil {
+			o := newEvent("job.end", time.Now())
+			o.text("job", js.plan.job.ID)
+			o.result(res)
+			e.event = o.end()
+		} else {
+			e.event = endEvent(in, res)
+		}
+	}
+}
+
+// appendResult appends the line of a task's result: a text as it is, anything
+// else as JSON.
+func appendResult(b []byte, res *pool.Result) []byte {
+	if tail := res.Stdout.Tail(1); len(tail) == 1 && tail[0] != '\n' {
+		b = append(b, '\n') // what the task has printed shares no line with it
+	}
+	if s, ok := stringOf(res.Value); ok {
+		b = append(b, s...)
+		return append(b, '\n')
+	}
+	from := len(b)
+	out, err := task.AppendJSON(b, res.Value)
+	if err != nil {
+		return append(b[:from], fmt.Sprintf("(result of %d bytes cannot be shown: %v)\n", len(res.Value), err)...)
+	}
+	return append(out, '\n')
+}
+
+// note gives the line for people about an instance that is not ok, for the first
+// of them only: thousands would bury the summary. Without the outputs its
+// last lines come with it.
+func (r *run) note(in *Instance, js *jobState, res *pool.Result) []byte {
+	if res.Outcome == skipped && in != nil && in.Index > 0 {
+		return nil
+	}
+	r.mu.Lock()
+	r.notes++
+	n := r.notes
+	r.mu.Unlock()
+	switch {
+	case n > maxNotes+1:
+		return nil
+	case n == maxNotes+1:
+		return []byte("supervisor: further failures are counted, and listed in the report\n")
+	}
+	return []byte("supervisor: " + failureNote(in, js.plan.job.ID, res, !r.group) + "\n")
+}

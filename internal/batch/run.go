@@ -1,0 +1,395 @@
+package batch
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/pool"
+)
+
+// Config describes one run of a job file.
+type Config struct {
+	File     *config.File
+	Executor Executor
+	Settings Settings // the executor's
+
+	Workers  int           // slots, for the report and the window
+	Halt     config.Halt   // zero = never
+	Deadline time.Duration // of the whole run; 0 = none
+	// Drain bounds how long a run that was told to end may take to do so; then
+	// what still runs is killed. 0 = at once.
+	Drain  time.Duration
+	Output string // config.OutputNone, or OutputGroup, which "" is too
+	Quiet  bool   // no lines but about failures
+
+	Stdin          io.Reader // of sources that read "-"; nil is empty
+	Stdout, Stderr io.Writer
+	Events         io.Writer // nil = none
+	Logger         hclog.Logger
+
+	// Signals are those that reached the process. The first interrupt lets running
+	// instances finish, another signal interrupts them, a second one kills them.
+	Signals <-chan os.Signal
+
+	// Begin is when the run began, for its wall time. Zero = now.
+	Begin time.Time
+}
+
+// progressEvery is how often a run that takes long says how far it is.
+const progressEvery = 10 * time.Second
+
+// closeWithin bounds how long the executor may take to clear up after a kill.
+const closeWithin = 10 * time.Second
+
+// run is one run of a job file.
+type run struct {
+	cfg   *Config
+	ex    Executor
+	log   hclog.Logger
+	led   *ledger
+	id    string
+	begin time.Time
+	group bool // instances' outputs are wanted
+
+	// level is how far the run is on its way to its end; written under mu.
+	level atomic.Int32
+
+	mu       sync.Mutex
+	work     sync.Cond // something has changed that the dispatcher may wait for
+	jobs     []*jobState
+	ready    []*jobState // may have instances to start, in file order
+	unopened []*jobState // ready, but too many sources are open
+	open     int         // sources that are being read
+	passed   []*jobState // to be skipped
+	left     int         // jobs that have not ended
+	flight   []*Instance
+	bytes    int64 // that flight holds
+	choked   bool  // the window was full, and is to become emptier first
+	tally    tally
+	active   int64 // instances with an attempt under way
+	fails    failures
+	notes    int
+	leaks    []int // processes of attempts that could not be ended
+	noStart  bool  // the restart limit was reached
+	end      ending
+	idle     bool // the dispatcher has returned
+	finished chan struct{}
+	drain    chan time.Duration // asks for a bound on what is left
+	helpers  sync.WaitGroup
+}
+
+// Levels of a run's end.
+const (
+	running      int32 = iota
+	finishing          // nothing new is started
+	interrupting       // and what runs is interrupted
+	killing            // or killed
+)
+
+// Run runs the jobs of a file and returns what it came to. It ends when all jobs
+// have, or what ends it early is done with: by then nothing that it started is
+// left. The report's Exit is the exit code; how it came about is said on Stderr.
+func Run(ctx context.Context, cfg Config) *Report {
+	r := newRun(&cfg)
+	r.eventRun("run.start", nil)
+	plans, err := newPlans(cfg.File, &cfg.Settings)
+	if err == nil {
+		if problems := checkInputs(cfg.File, plans); problems != nil {
+			err = &UsageError{Problems: problems}
+		}
+	}
+	if err == nil {
+		err = r.checkTasks(ctx, plans)
+	}
+	if err != nil {
+		return r.refuse(err)
+	}
+	r.build(plans)
+	go r.dispatch()
+	r.supervise(ctx)
+	return r.conclude()
+}
+
+func newRun(cfg *Config) *run {
+	r := &run{
+		cfg: cfg, ex: cfg.Executor, log: cfg.Logger, begin: cfg.Begin,
+		group:    cfg.Output != config.OutputNone,
+		finished: make(chan struct{}),
+		drain:    make(chan time.Duration, 1),
+	}
+	if r.begin.IsZero() {
+		r.begin = time.Now()
+	}
+	if r.log == nil {
+		r.log = hclog.NewNullLogger()
+	}
+	var nonce [8]byte
+	rand.Read(nonce[:])
+	r.id = r.begin.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(nonce[:])
+	r.work.L = &r.mu
+	r.led = newLedger(cfg.Stdout, cfg.Stderr, cfg.Events, r.lost)
+	if cfg.Events != nil {
+		r.ex.Watch(r.eventWorker)
+	}
+	return r
+}
+
+// build links the jobs and makes those ready that need nothing.
+func (r *run) build(plans []*plan) {
+	states := make(map[*config.Job]*jobState, len(plans))
+	for i, p := range plans {
+		js := &jobState{plan: p, at: i, needs: len(p.job.Needs)}
+		states[p.job] = js
+		r.jobs = append(r.jobs, js)
+	}
+	for _, js := range r.jobs {
+		for _, need := range js.plan.job.Needs {
+			states[need].dependents = append(states[need].dependents, js)
+		}
+	}
+	r.left = len(r.jobs)
+	for _, js := range r.jobs {
+		if js.needs == 0 {
+			r.makeReady(js)
+		}
+	}
+}
+
+// checkTasks asks the workers for their tasks, unless a signal comes first.
+func (r *run) checkTasks(ctx context.Context, plans []*plan) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answer := make(chan error, 1)
+	go func() { answer <- checkTasks(ctx, r.cfg.File, plans, r.ex) }()
+	for {
+		select {
+		case err := <-answer:
+			if r.end.signal > 0 && err != nil {
+				return fmt.Errorf("interrupted by %s", signalText(r.end.signal))
+			}
+			return err
+		case sig := <-r.cfg.Signals:
+			if r.end.signal == 0 {
+				r.end.signal = signalNumber(sig)
+			}
+			cancel()
+		}
+	}
+}
+
+// refuse ends a run that never began.
+func (r *run) refuse(err error) *Report {
+	var usage *UsageError
+	switch {
+	case errors.As(err, &usage):
+		r.end.usage = true
+	case r.end.signal > 0:
+	case errors.Is(err, pool.ErrRestartLimit):
+		r.end.halted = err.Error()
+	default:
+		r.end.internal = true
+	}
+	if usage != nil {
+		for _, p := range usage.Problems {
+			r.led.say(p)
+		}
+	} else {
+		r.led.say("supervisor: " + plain(err.Error(), 4000))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	closing := r.ex.Close(ctx)
+	rep := r.report(closing)
+	rep.Error = err.Error()
+	r.eventRun("run.end", rep)
+	r.led.close()
+	return rep
+}
+
+// supervise waits for the end of the run, and for what brings it about early.
+func (r *run) supervise(ctx context.Context) {
+	var deadline, drained <-chan time.Time
+	if d := r.cfg.Deadline; d > 0 {
+		t := time.NewTimer(d - time.Since(r.begin))
+		defer t.Stop()
+		deadline = t.C
+	}
+	progress := time.NewTicker(progressEvery)
+	defer progress.Stop()
+	signals := r.cfg.Signals
+	for {
+		select {
+		case <-r.finished:
+			return
+		case sig, ok := <-signals:
+			if !ok {
+				signals = nil
+				continue
+			}
+			r.signalled(sig)
+		case <-deadline:
+			r.stop(interrupting, func() {
+				r.end.halted = fmt.Sprintf("the deadline of %v is over", r.cfg.Deadline)
+			})
+		case <-ctx.Done():
+			ctx = context.Background()
+			r.stop(killing, func() { r.end.internal = true })
+		case d := <-r.drain:
+			t := time.NewTimer(d)
+			defer t.Stop()
+			drained = t.C
+		case <-drained:
+			if r.level.Load() == killing {
+				// Nothing can make this happen but a fault of ours or of the system's.
+				r.mu.Lock()
+				r.end.internal = true
+				r.mu.Unlock()
+				r.log.Error("run did not end", "error", errStoodOut)
+				return
+			}
+			r.stop(killing, nil)
+		case <-progress.C:
+			r.progress()
+		}
+	}
+}
+
+// signalled acts on a signal: SIGINT lets running instances finish, others
+// interrupt them, and a second one of any kind kills.
+func (r *run) signalled(sig os.Signal) {
+	n := signalNumber(sig)
+	r.mu.Lock()
+	first := r.end.signal == 0
+	if first {
+		r.end.signal = n
+	}
+	active := r.active
+	r.mu.Unlock()
+	switch {
+	case !first:
+		r.led.say("supervisor: killing what runs")
+		r.stop(killing, nil)
+	case sig == os.Interrupt:
+		r.led.say(fmt.Sprintf("supervisor: interrupted: %s running %s finish, for at most %v; interrupt again to kill",
+			number(active), plural(active, "job", "jobs"), r.cfg.Drain))
+		r.stop(finishing, nil)
+		r.bound(r.cfg.Drain)
+	default:
+		r.led.say(fmt.Sprintf("supervisor: %s: ending %s running %s", signalText(n), number(active), plural(active, "job", "jobs")))
+		r.stop(interrupting, nil)
+	}
+}
+
+func signalNumber(sig os.Signal) int {
+	if s, ok := sig.(syscall.Signal); ok {
+		return int(s)
+	}
+	return 2 // the interrupt of systems without numbers
+}
+
+func signalText(n int) string {
+	if s := signalName(n); s != "" {
+		return s
+	}
+	return fmt.Sprintf("signal %d", n)
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// bound ends what is left after d.
+func (r *run) bound(d time.Duration) {
+	select {
+	case r.drain <- d:
+	default:
+	}
+}
+
+// stop takes the run to a further level of its end. note, if not nil, is called
+// under mu when the level is new.
+func (r *run) stop(level int32, note func()) {
+	r.mu.Lock()
+	if r.level.Load() >= level {
+		r.mu.Unlock()
+		return
+	}
+	r.level.Store(level)
+	if note != nil {
+		note()
+	}
+	var back []*Instance
+	for _, in := range r.flight {
+		if level >= interrupting || in.waiting != "" {
+			back = append(back, in)
+		}
+	}
+	for _, js := range r.jobs {
+		if js.pump != nil {
+			js.pump.stop()
+		}
+	}
+	r.work.Broadcast()
+	r.mu.Unlock()
+
+	switch level {
+	case interrupting:
+		r.bound(r.cfg.Drain)
+	case killing:
+		r.led.abandon()
+		r.ex.Kill()
+		r.bound(closeWithin)
+		return
+	}
+	// Who calls may be in the middle of telling how an instance ended.
+	r.helpers.Add(1)
+	go func() {
+		defer r.helpers.Done()
+		for _, in := range back {
+			r.ex.Cancel(in)
+		}
+	}()
+}
+
+// lost is told by the ledger that a stream cannot be written.
+func (r *run) lost(to stream, err error) {
+	if to == toStdout && errors.Is(err, syscall.EPIPE) {
+		r.led.say("supervisor: nobody reads stdout any more; halting")
+		r.stop(interrupting, func() { r.end.halted = "nobody reads stdout" })
+	} else {
+		r.led.say(fmt.Sprintf("supervisor: %s: %v; the jobs go on, what belongs there is lost", to, cause(err)))
+	}
+	r.mu.Lock()
+	r.end.lost = to.String()
+	r.mu.Unlock()
+}
+
+// progress says how far a run is that takes long.
+func (r *run) progress() {
+	if r.cfg.Quiet {
+		return
+	}
+	r.mu.Lock()
+	done, ok, active := r.tally.jobs(), r.tally.count(pool.OK), r.active
+	r.mu.Unlock()
+	line := fmt.Sprintf("supervisor: %v: %s done", time.Since(r.begin).Round(time.Second), number(done))
+	if done > ok {
+		line += fmt.Sprintf(" (%s not ok)", number(done-ok))
+	}
+	r.led.say(line + fmt.Sprintf(", %s running", number(active)))
+}
