@@ -222,4 +222,4 @@ func alignedPage() []byte {
 	return bytesOf(words)
 }
 
-var echo = task.Define("echo", func(_ context.Context, v any) (any, error) { return v, nil })
+var _ = task.Define("echo", func(_ context.Context, v any) (any, error) { return v, nil })

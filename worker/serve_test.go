@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,10 +22,11 @@ import (
 type gate struct{ entered, leave chan struct{} }
 
 var (
-	gates = map[string]gate{}
+	gates sync.Map // by name
 
 	_ = task.Define("test.gate", func(ctx context.Context, name string) (string, error) {
-		g := gates[name]
+		v, _ := gates.Load(name)
+		g := v.(gate)
 		close(g.entered)
 		select {
 		case <-g.leave:
@@ -34,7 +36,8 @@ var (
 		}
 	})
 	_ = task.Define("test.stubborn", func(ctx context.Context, name string) (string, error) {
-		close(gates[name].entered)
+		v, _ := gates.Load(name)
+		close(v.(gate).entered)
 		<-ctx.Done()
 		return "a value all the same", nil
 	})
@@ -79,10 +82,11 @@ var (
 	})
 )
 
-func init() {
-	for _, name := range []string{"cancel", "recall", "eof", "deaf", "term", "stubborn", "hold-page-true", "hold-page-false"} {
-		gates[name] = gate{make(chan struct{}), make(chan struct{})}
-	}
+// newGate makes the gate that a task finds under this name.
+func newGate(name string) gate {
+	g := gate{make(chan struct{}), make(chan struct{})}
+	gates.Store(name, g)
+	return g
 }
 
 func TestServe_AnswersInOrderAndStops(t *testing.T) {
@@ -212,15 +216,15 @@ func TestServe_GrantsForInlineJobs(t *testing.T) {
 
 func TestServe_RecallsWhatHasNotStarted(t *testing.T) {
 	t.Parallel()
-	l := setup(t)
+	l, g := setup(t), newGate("recall")
 	l.send(job1(1, "test.gate", "recall"))
-	<-gates["recall"].entered
+	<-g.entered
 	l.send(job1(2, "echo", "b"), job1(3, "echo", "c"), job1(4, "echo", "d"),
 		ipc.AppendCancel(nil, 3, false), ipc.AppendCancel(nil, 1, false),
 		ipc.AppendCancel(nil, 3, true), ipc.AppendCancel(nil, 99, true), ipc.AppendPing(nil, 7))
 	l.result(3, ipc.StatusRecalled) // once, and at once
 	l.expect(ipc.KindPong)
-	close(gates["recall"].leave)
+	close(g.leave)
 	l.result(1, ipc.StatusOK) // had started, and was not disturbed
 	l.result(2, ipc.StatusOK)
 	l.result(4, ipc.StatusOK)
@@ -239,16 +243,16 @@ func TestServe_RecallsAJobThatIsHalfThere(t *testing.T) {
 
 func TestServe_InterruptEndsTheContext(t *testing.T) {
 	t.Parallel()
-	l := setup(t)
+	l, g, s := setup(t), newGate("cancel"), newGate("stubborn")
 	l.send(job1(1, "test.gate", "cancel"))
-	<-gates["cancel"].entered
+	<-g.entered
 	l.send(ipc.AppendCancel(nil, 1, true))
 	f := l.failure(1, ipc.StatusCancelled)
 	if !errors.Is(f, ErrCancelled) {
 		t.Errorf("failure %+v, want ErrCancelled", f)
 	}
 	l.send(job1(2, "test.stubborn", "stubborn"))
-	<-gates["stubborn"].entered
+	<-s.entered
 	l.send(ipc.AppendCancel(nil, 2, true))
 	l.result(2, ipc.StatusOK) // what it has returned is not lost
 }
@@ -325,6 +329,7 @@ func TestServe_ResultsDoNotWaitForALongJob(t *testing.T) {
 	t.Parallel()
 	for _, withPage := range []bool{true, false} {
 		name := fmt.Sprint("hold-page-", withPage)
+		g := newGate(name)
 		l := setup(t, func(_ *ipc.Hello, e *endpoint) {
 			if !withPage {
 				e.page = nil
@@ -332,16 +337,16 @@ func TestServe_ResultsDoNotWaitForALongJob(t *testing.T) {
 		})
 		l.send(job1(1, "echo", 1), job1(2, "test.gate", name))
 		l.result(1, ipc.StatusOK) // while 2 runs, which ends only below
-		close(gates[name].leave)
+		close(g.leave)
 		l.result(2, ipc.StatusOK)
 	}
 }
 
 func TestServe_EndOfLinkCancels(t *testing.T) {
 	t.Parallel()
-	l := setup(t)
+	l, g := setup(t), newGate("eof")
 	l.send(job1(1, "test.gate", "eof"), job1(2, "echo", "never started"))
-	<-gates["eof"].entered
+	<-g.entered
 	l.w.Close()
 	if f := l.failure(1, ipc.StatusCancelled); !errors.Is(f, ErrSupervisorGone) {
 		t.Errorf("failure %+v, want ErrSupervisorGone", f)
@@ -363,9 +368,9 @@ func TestServe_BrokenLinkOutEnds(t *testing.T) {
 
 func TestServe_TerminateCancelsAndHandsBack(t *testing.T) {
 	t.Parallel()
-	l := setup(t)
+	l, g := setup(t), newGate("term")
 	l.send(job1(1, "test.gate", "term"), job1(2, "echo", 2), ipc.AppendPing(nil, 1))
-	<-gates["term"].entered
+	<-g.entered
 	l.expect(ipc.KindPong) // job 2 has been received
 	l.srv.terminate()
 	got := map[uint64]ipc.Status{}
@@ -383,6 +388,7 @@ func TestServe_TerminateCancelsAndHandsBack(t *testing.T) {
 
 func TestServe_BadFramesEndTheWorker(t *testing.T) {
 	t.Parallel()
+	newGate("deaf")
 	for name, frames := range map[string][][]byte{
 		"not msgpack":          {{0xc1}},
 		"for a supervisor":     {ipc.AppendPong(nil, 1)},
