@@ -118,9 +118,10 @@ func (q *jobQueue) add(b *batch) bool {
 		q.mu.Unlock()
 		return false
 	}
-	q.batches = append(q.batches, b)
+	many := len(b.jobs) > 1 && len(q.running) > 1
+	q.batches = append(q.batches, b) // from here on b is the runners'
 	q.mu.Unlock()
-	if len(b.jobs) > 1 && len(q.running) > 1 {
+	if many {
 		q.some.Broadcast()
 	} else {
 		q.some.Signal()

@@ -41,6 +41,12 @@ var (
 		<-ctx.Done()
 		return "a value all the same", nil
 	})
+	_ = task.Define("test.deaf", func(_ context.Context, name string) (struct{}, error) {
+		v, _ := gates.Load(name)
+		close(v.(gate).entered)
+		<-v.(gate).leave
+		return struct{}{}, nil
+	})
 	_ = task.Define("test.bytes", func(_ context.Context, n int) ([]byte, error) {
 		return bytes.Repeat([]byte{7}, n), nil
 	})
@@ -353,6 +359,18 @@ func TestServe_EndOfLinkCancels(t *testing.T) {
 	}
 	if code := l.exit(); code != exitOK || l.page.Started(0) != 1 {
 		t.Errorf("exit code %d after job %d, want %d after 1", code, l.page.Started(0), exitOK)
+	}
+}
+
+func TestServe_DoesNotWaitLongForADeafJob(t *testing.T) {
+	t.Parallel()
+	l, g := setup(t), newGate("ears")
+	defer close(g.leave)
+	l.send(job1(1, "test.deaf", "ears"))
+	<-g.entered
+	l.w.Close()
+	if code := l.exit(); code != exitOK {
+		t.Errorf("exit code %d, want %d", code, exitOK)
 	}
 }
 
