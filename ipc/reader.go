@@ -169,7 +169,10 @@ func (r *Reader) wake(partial bool, err error) error {
 	}
 	r.armed = false
 	if !partial || !r.timed {
-		return nil // the tick of an earlier frame
+		// The tick of an earlier frame. It is taken off, or it would end every
+		// read from now on.
+		r.alarm.arm(time.Time{})
+		return nil
 	}
 	if r.ticks++; time.Duration(r.ticks-1)*r.tick >= r.grace(r.pending()) {
 		r.err = violation(0, "frame did not end within %v", r.grace(r.pending()))

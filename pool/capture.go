@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 )
 
 // capture is what one of a worker's streams is written to: a file without a
@@ -11,8 +12,8 @@ import (
 // way, and what a dying worker wrote is not lost with a pipe's buffer.
 type capture struct {
 	f       *os.File
-	off     int64 // up to here it has been handed out
-	punched int64 // up to here its blocks have been given back
+	off     atomic.Int64 // up to here it has been handed out; the monitor looks too
+	punched int64        // up to here its blocks have been given back
 }
 
 // inMemory is the length up to which output is read into memory.
@@ -28,25 +29,29 @@ func newCapture(dir string) (*capture, error) {
 
 // size returns how far the file goes, at least off.
 func (c *capture) size() int64 {
+	off := c.off.Load()
 	fi, err := c.f.Stat()
 	if err != nil {
-		return c.off
+		return off
 	}
-	return max(c.off, fi.Size())
+	return max(off, fi.Size())
 }
+
+// rest is what was written and not handed out.
+func (c *capture) rest() int64 { return c.size() - c.off.Load() }
 
 // take returns what was written up to end, which the worker says; the file has
 // the last word. It is valid until release.
 func (c *capture) take(end int64) Output {
-	if end == c.off {
+	off := c.off.Load()
+	if end <= off {
 		return Output{}
 	}
-	end = min(end, c.size())
-	if end <= c.off {
+	if end = min(end, c.size()); end <= off {
 		return Output{}
 	}
-	o := Output{file: c.f, off: c.off, n: end - c.off}
-	c.off = end
+	o := Output{file: c.f, off: off, n: end - off}
+	c.off.Store(end)
 	if o.n <= inMemory {
 		return Output{mem: o.Tail(inMemory)}
 	}
@@ -55,9 +60,9 @@ func (c *capture) take(end int64) Output {
 
 // release gives back the blocks of what was taken.
 func (c *capture) release() {
-	if c.off-c.punched >= 1<<20 {
-		punch(c.f, c.punched, c.off-c.punched)
-		c.punched = c.off
+	if n := c.off.Load() - c.punched; n >= 1<<20 {
+		punch(c.f, c.punched, n)
+		c.punched += n
 	}
 }
 

@@ -38,7 +38,7 @@ func (w *worker) end(cause error) {
 	}
 
 	var a actions
-	var charged []*Job
+	var charged []victim
 	p.mu.Lock()
 	started := w.state != workerStarting
 	if !started {
@@ -51,7 +51,7 @@ func (w *worker) end(cause error) {
 		switch {
 		case j == nil:
 		case id <= w.sentID && (w.page == nil || id <= startedUpTo):
-			charged = append(charged, j)
+			charged = append(charged, victim{j, j.pending.timedOut, j.pending.cancelled})
 		case j.pending.cancelled:
 			a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt + 1})
 		default:
@@ -78,8 +78,8 @@ func (w *worker) end(cause error) {
 		Time: time.Now(), Exit: true, Worker: w.name, PID: w.pid(), Slot: slot,
 		ExitCode: status.Code, Signal: int(status.Signal), Evidence: evidence, Job: firstLabel(charged),
 	})
-	for _, j := range charged {
-		w.charge(j, evidence)
+	for _, v := range charged {
+		w.charge(v, evidence)
 	}
 	if len(charged) == 0 && started {
 		w.startupOutput() // what it said last, outside of a job
@@ -137,15 +137,23 @@ func (w *worker) pid() int {
 	return w.proc.PID()
 }
 
-func firstLabel(jobs []*Job) string {
-	if len(jobs) == 0 {
+// victim is a job that had started when its worker ended, with what we had done
+// to it by then.
+type victim struct {
+	*Job
+	timedOut, cancelled bool
+}
+
+func firstLabel(victims []victim) string {
+	if len(victims) == 0 {
 		return ""
 	}
-	return label(jobs[0])
+	return label(victims[0].Job)
 }
 
 // charge ends the attempt of the job under which the worker ended.
-func (w *worker) charge(j *Job, evidence string) {
+func (w *worker) charge(v victim, evidence string) {
+	j := v.Job
 	s := &j.pending
 	r := &Result{
 		Outcome: Crashed, Evidence: evidence,
@@ -166,9 +174,9 @@ func (w *worker) charge(j *Job, evidence string) {
 		r.Outcome, ours = Protocol, false
 	default:
 		switch {
-		case s.timedOut: // it ended while it was being asked to
+		case v.timedOut: // it ended while it was being asked to
 			r.Outcome, r.Evidence = TimedOut, timeoutEvidence(j)
-		case s.cancelled:
+		case v.cancelled:
 			r.Outcome = Cancelled
 		case w.status.Lost:
 			r.Outcome = Internal
@@ -203,7 +211,7 @@ func (w *worker) evidence() string {
 	who := fmt.Sprintf("%s (pid %d)", w.name, w.pid())
 	tail := ""
 	if w.err != nil {
-		o := Output{file: w.err.f, off: w.err.off, n: w.err.size() - w.err.off}
+		o := Output{file: w.err.f, off: w.err.off.Load(), n: w.err.rest()}
 		if line := crashLine(o.Tail(inMemory)); line != "" {
 			tail = ": " + line
 		}

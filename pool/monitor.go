@@ -148,7 +148,7 @@ func (w *worker) recall(a *actions) {
 
 // written is how much the running job has written so far.
 func (w *worker) written() int64 {
-	return w.out.size() - w.out.off + w.err.size() - w.err.off
+	return w.out.rest() + w.err.rest()
 }
 
 // interrupt asks for a job of this worker back, whether it has started or not.

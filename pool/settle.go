@@ -13,11 +13,10 @@ import (
 
 // answer is a result frame on its way to its job.
 type answer struct {
-	msg    ipc.Message
-	stdout Output
-	stderr Output
-	job    *Job
-	took   time.Duration
+	msg       ipc.Message
+	job       *Job // nil: it was given back
+	timedOut  bool // as it was when the answer was taken
+	cancelled bool
 }
 
 // take handles a batch of messages from the worker. An error is a violation of
@@ -137,21 +136,11 @@ func (w *worker) settle() error {
 	since := now.Sub(w.mark)
 	for i := range w.answers {
 		ans := &w.answers[i]
-		id := ans.msg.ID
-		if id > w.sentID || w.partial != 0 && id >= w.partial {
-			bad = &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("for job %d, which it has not been given", id)}
-		} else if ans.job = w.flight.take(id); ans.job == nil {
-			bad = &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("for job %d, which it has answered before", id)}
-		} else if !ans.job.pending.cancelled && !ans.job.pending.timedOut && ans.msg.Status == ipc.StatusRecalled && !ans.job.pending.recalled {
-			bad = &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("gives job %d back, which nobody asked for", id)}
-			back = append(back, ans.job)
-			ans.job = nil
-		}
-		if bad != nil {
+		if bad = w.match(ans); bad != nil {
 			w.answers = w.answers[:i]
 			break
 		}
-		if ans.msg.Status == ipc.StatusRecalled && !ans.job.pending.cancelled && !ans.job.pending.timedOut {
+		if ans.msg.Status == ipc.StatusRecalled && !ans.cancelled && !ans.timedOut {
 			back = append(back, ans.job)
 			ans.job = nil
 			continue
@@ -186,6 +175,26 @@ func (w *worker) settle() error {
 	w.out.release()
 	w.err.release()
 	return bad
+}
+
+// match finds the job of an answer. An error is a violation of the protocol, and
+// leaves the job where it was. The caller holds mu.
+func (w *worker) match(ans *answer) error {
+	id := ans.msg.ID
+	if id > w.sentID || w.partial != 0 && id >= w.partial {
+		return &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("for job %d, which it has not been given", id)}
+	}
+	j := w.flight.get(id)
+	if j == nil {
+		return &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("for job %d, which it has answered before", id)}
+	}
+	s := &j.pending
+	if ans.msg.Status == ipc.StatusRecalled && !s.cancelled && !s.timedOut && !s.recalled {
+		return &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("gives job %d back, which nobody asked for", id)}
+	}
+	w.flight.take(id)
+	ans.job, ans.timedOut, ans.cancelled = j, s.timedOut, s.cancelled
+	return nil
 }
 
 // putBack returns jobs that were not started to the head of their queues, in
@@ -234,13 +243,16 @@ func (w *worker) report(ans *answer, took time.Duration) {
 		if f.Panic {
 			r.Which = WhichPanic
 		}
+		if m.Status == ipc.StatusCancelled && j.Timeout > 0 && !ans.cancelled {
+			ans.timedOut = true // the worker's own clock was first
+		}
 	}
 	// What we did wins over how it looks; but a value that came is not thrown away
 	// because somebody lost interest in it.
 	switch {
-	case s.timedOut:
+	case ans.timedOut:
 		r.Outcome, r.Which, r.Evidence = TimedOut, "", timeoutEvidence(j)
-	case s.cancelled && r.Outcome != OK && r.Outcome != Protocol:
+	case ans.cancelled && r.Outcome != OK && r.Outcome != Protocol:
 		r.Outcome, r.Which = Cancelled, ""
 		if m.Status != ipc.StatusRecalled {
 			r.Evidence = "interrupted"
