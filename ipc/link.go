@@ -147,7 +147,8 @@ func (l *Link) push() {
 		return true
 	})
 	if err != nil && l.werr == nil {
-		l.werr = err
+		// The write was not tried: os.File says so in a way of its own.
+		l.werr = os.ErrClosed
 	}
 	l.wrote(wrote)
 }
