@@ -5,7 +5,31 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+func TestLink_PipesOf8KiB(t *testing.T) {
+	t.Parallel()
+	l, _, out := pipes(t)
+	raw, err := l.w.(*os.File).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	if err := raw.Control(func(fd uintptr) { size, err = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, 8<<10) }); err != nil || size != 8<<10 {
+		t.Fatalf("pipe of %d bytes, %v", size, err)
+	}
+	const n, each = 100, 70_000 // each message is many pipes long
+	var reader sync.WaitGroup
+	reader.Go(func() { checkNumbered(t, out, n) })
+	for i := 0; i < n; i += 10 {
+		if took, err := l.PutBatch(t.Context(), numbered(i, 10, each)); took != 10 || err != nil {
+			t.Fatal(took, err)
+		}
+	}
+	reader.Wait()
+}
 
 func TestLink_WithABlockingDescriptorTryPutWritesNothing(t *testing.T) {
 	t.Parallel()
