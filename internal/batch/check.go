@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/feac4032/multiproc/config"
 )
@@ -76,8 +77,13 @@ func checkTasks(ctx context.Context, f *config.File, plans []*plan, ex Executor)
 				known[program] = nil
 				continue
 			}
+			// A worker that keeps ending has its restarts beside the time to start.
+			limit := p.start + time.Minute
+			asking, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it has not said within %v which tasks it knows", limit))
 			var err error
-			if names, err = ex.Tasks(ctx, p.job); err != nil {
+			names, err = ex.Tasks(asking, p.job)
+			cancel()
+			if err != nil {
 				return fmt.Errorf("worker %s: %w", p.workerName(), err)
 			}
 			if names == nil {

@@ -45,6 +45,7 @@ func (p *plan) appendInstanceEnv(env []string, in *Instance, attempt, slot int) 
 		env = append(env, p.axisEnv[i]+f.Value.Text())
 	}
 	return append(env,
+		"JOB_ID="+in.Job.ID,
 		"INDEX="+strconv.FormatInt(in.Index, 10),
 		"JOB_KEY="+p.keyOf(in),
 		"ATTEMPT="+strconv.Itoa(attempt),

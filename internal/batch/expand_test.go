@@ -52,9 +52,9 @@ jobs:
 	}
 	key := p.keyOf(in)
 	want := []string{
-		"PATH=/bin", "VAR_SIZE=100", "JOB_ID=j", "A=n", "B=over", "C={{c}}",
+		"PATH=/bin", "VAR_SIZE=100", "A=n", "B=over", "C={{c}}",
 		`ITEM={"name":"n","my-key":3.0}`, "ITEM_NAME=n", "ITEM_MY_KEY=3.0", "MATRIX_W=7",
-		"INDEX=0", "JOB_KEY=" + key, "ATTEMPT=2", "SLOT=5",
+		"JOB_ID=j", "INDEX=0", "JOB_KEY=" + key, "ATTEMPT=2", "SLOT=5",
 	}
 	if !slices.Equal(c.Env, want) {
 		t.Errorf("got  %q\nwant %q", c.Env, want)

@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -42,18 +41,6 @@ func OpenLocal(cfg pool.Config, f *config.File, s Settings) (*Local, error) {
 
 // Watch implements Executor.
 func (l *Local) Watch(watch func(pool.WorkerEvent)) { l.watch.Store(&watch) }
-
-func newPlans(f *config.File, s *Settings) ([]*plan, error) {
-	cache := &programs{}
-	plans := make([]*plan, len(f.Jobs))
-	for i, j := range f.Jobs {
-		var err error
-		if plans[i], err = newPlan(f, j, s, cache); err != nil {
-			return nil, fmt.Errorf("job %s: %w", j.ID, err)
-		}
-	}
-	return plans, nil
-}
 
 // local is an instance in the pool.
 type local struct {

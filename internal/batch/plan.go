@@ -35,7 +35,7 @@ type plan struct {
 	combos [][]config.Field // of the matrix; one that is empty without a matrix
 	root   string           // absolute folder of the file
 
-	env      []string        // inherited, VAR_, and for commands JOB_ID
+	env      []string        // inherited, VAR_, and what is declared if it is fixed; shared
 	declared []config.EnvVar // the file's and the flags'
 	fixedEnv bool            // declared needs no instance to expand
 	axisEnv  []string        // "MATRIX_<AXIS>=", in order
@@ -53,32 +53,62 @@ type plan struct {
 // bounds how many there are.
 const maxCombos = 1 << 12
 
-func newPlan(f *config.File, j *config.Job, s *Settings, cache *programs) (*plan, error) {
+// planner makes the plans of a file's jobs, and has them share what is equal: a
+// file may have a hundred thousand jobs.
+type planner struct {
+	file     *config.File
+	settings *Settings
+	root     string
+	environ  []string
+	bases    map[*config.InheritEnv][]string
+	programs programs
+}
+
+// newPlans works out all jobs of a file.
+func newPlans(f *config.File, s *Settings) ([]*plan, error) {
 	root, err := filepath.Abs(f.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("folder of %s: %w", f.Path, err)
 	}
-	environ := s.Environ
-	if environ == nil {
-		environ = os.Environ()
+	pl := &planner{file: f, settings: s, root: root, environ: s.Environ, bases: make(map[*config.InheritEnv][]string)}
+	if pl.environ == nil {
+		pl.environ = os.Environ()
 	}
+	plans := make([]*plan, len(f.Jobs))
+	for i, j := range f.Jobs {
+		if plans[i], err = pl.plan(j); err != nil {
+			return nil, fmt.Errorf("job %s: %w", j.ID, err)
+		}
+	}
+	return plans, nil
+}
+
+// base gives what the instances of jobs with the same inheritance have in their
+// environment. Nothing is to be appended to it in place.
+func (pl *planner) base(which *config.InheritEnv) []string {
+	if env, ok := pl.bases[which]; ok {
+		return env
+	}
+	env := slices.Clip(append(inherited(pl.environ, which), varsEnv(pl.file.Vars)...))
+	pl.bases[which] = env
+	return env
+}
+
+func (pl *planner) plan(j *config.Job) (*plan, error) {
 	p := &plan{
-		job: j, vars: f.Vars, root: root, programs: cache,
+		job: j, vars: pl.file.Vars, root: pl.root, programs: &pl.programs,
 		many:      j.Foreach != nil || j.Matrix != nil,
-		env:       append(inherited(environ, j.InheritEnv), varsEnv(f.Vars)...),
+		env:       pl.base(j.InheritEnv),
 		timeout:   j.Timeout,
 		killAfter: j.KillAfter,
 	}
 	if p.timeout == 0 {
-		p.timeout = s.Timeout
+		p.timeout = pl.settings.Timeout
 	}
 	if p.killAfter == 0 {
 		p.killAfter = 1 // at once; 0 would be the pool's default
 	}
-	p.declare(j.Env, s.Env)
-	if j.Kind != config.Task {
-		p.env = append(p.env, "JOB_ID="+j.ID)
-	}
+	p.declare(j.Env, pl.settings.Env)
 	if j.Matrix != nil {
 		for _, a := range j.Matrix.Axes() {
 			p.axisEnv = append(p.axisEnv, config.EnvName("MATRIX", a.Name)+"=")
@@ -90,7 +120,7 @@ func newPlan(f *config.File, j *config.Job, s *Settings, cache *programs) (*plan
 		}
 	}
 	if j.Kind == config.Task {
-		if err := p.worker(f, s); err != nil {
+		if err := p.worker(pl.settings); err != nil {
 			return nil, err
 		}
 	}
@@ -115,14 +145,16 @@ func (p *plan) declare(file []config.EnvVar, flags []config.Field) {
 		return
 	}
 	scope := p.steadyScope()
+	env := p.env
 	for _, e := range p.declared {
 		text, err := e.Value.Text(scope)
 		if err != nil {
 			p.fixedEnv = false // it fails for every instance, each of which says so
 			return
 		}
-		p.env = append(p.env, e.Name+"="+text)
+		env = append(env, e.Name+"="+text) // a copy, since the shared one is clipped
 	}
+	p.env = slices.Clip(env)
 }
 
 // steady reports that a template expands alike for all instances of a job.
@@ -143,7 +175,7 @@ func (p *plan) steadyScope() *config.Scope {
 }
 
 // worker works out which processes run the instances of a task.
-func (p *plan) worker(f *config.File, s *Settings) error {
+func (p *plan) worker(s *Settings) error {
 	p.command, p.start = s.StockWorker, config.StartTimeout
 	if w := p.job.Worker; w != nil {
 		p.start = w.StartTimeout
@@ -208,7 +240,7 @@ func (p *plan) dir(s *config.Scope) (string, error) {
 // environment gives the variables that all instances share, followed by those
 // that are declared in terms of the instance. There is room behind them.
 func (p *plan) environment(s *config.Scope) ([]string, error) {
-	env := make([]string, len(p.env), len(p.env)+len(p.declared)+len(p.axisEnv)+8)
+	env := make([]string, len(p.env), len(p.env)+len(p.declared)+len(p.axisEnv)+10)
 	copy(env, p.env)
 	if p.fixedEnv {
 		return env, nil
@@ -305,21 +337,28 @@ func (p *plan) stdin(s *config.Scope) (text, path string, err error) {
 }
 
 // programs makes equal programs one, by which the pool finds their workers fast.
-type programs struct{ known map[string]*pool.Program }
+type programs struct {
+	known map[string]*pool.Program
+	last  *pool.Program // the one that was asked for last
+}
 
 // maxPrograms bounds the cache: where env or cwd depend on the item there may be
 // one for each.
 const maxPrograms = 1024
 
 func (c *programs) get(command, env []string, dir string, start time.Duration) *pool.Program {
-	key := strings.Join(command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir + "\x00" + start.String()
-	if p := c.known[key]; p != nil {
+	if p := c.last; p != nil && p.Dir == dir && p.StartTimeout == start && slices.Equal(p.Command, command) && slices.Equal(p.Env, env) {
 		return p
 	}
-	if c.known == nil || len(c.known) >= maxPrograms {
-		c.known = make(map[string]*pool.Program)
+	key := strings.Join(command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir + "\x00" + start.String()
+	p := c.known[key]
+	if p == nil {
+		if c.known == nil || len(c.known) >= maxPrograms {
+			c.known = make(map[string]*pool.Program)
+		}
+		p = &pool.Program{Command: command, Env: env, Dir: dir, StartTimeout: start}
+		c.known[key] = p
 	}
-	p := &pool.Program{Command: command, Env: env, Dir: dir, StartTimeout: start}
-	c.known[key] = p
+	c.last = p
 	return p
 }
