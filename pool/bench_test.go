@@ -2,7 +2,10 @@ package pool_test
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/feac4032/multiproc/pool"
@@ -16,6 +19,60 @@ func newBench(b *testing.B, workers int) *pool.Pool {
 	b.Cleanup(func() { p.Close() })
 	pool.Call(context.Background(), p, noop, 1)
 	return p
+}
+
+// pong is the other side of BenchmarkPingPong: it sends back what comes.
+func pong() {
+	var buf [128]byte
+	for {
+		n, err := syscall.Read(0, buf[:])
+		if n <= 0 || err != nil {
+			os.Exit(0)
+		}
+		syscall.Write(1, buf[:n])
+	}
+}
+
+const pongEnv = "POOL_TEST_PONG"
+
+// BenchmarkPingPong is the floor of BenchmarkCall: 96 bytes there and back over
+// two pipes, with blocking system calls in both processes and nothing else.
+func BenchmarkPingPong(b *testing.B) {
+	var in, out [2]int
+	if err := syscall.Pipe(in[:]); err != nil {
+		b.Fatal(err)
+	}
+	if err := syscall.Pipe(out[:]); err != nil {
+		b.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	childIn, childOut := os.NewFile(uintptr(in[0]), "in"), os.NewFile(uintptr(out[1]), "out")
+	for _, fd := range []int{in[1], out[0]} {
+		syscall.CloseOnExec(fd)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), pongEnv+"=1")
+	cmd.Stdin, cmd.Stdout = childIn, childOut
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	childIn.Close()
+	childOut.Close()
+	var buf [96]byte
+	for b.Loop() {
+		if _, err := syscall.Write(in[1], buf[:]); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := syscall.Read(out[0], buf[:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	syscall.Close(in[1])
+	syscall.Close(out[0])
+	cmd.Wait()
 }
 
 // BenchmarkCall is one job in flight: a round trip.

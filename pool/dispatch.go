@@ -139,7 +139,7 @@ func (p *Pool) yields(w *worker) bool {
 // takes the slot from it when there are none. The caller holds mu.
 func (p *Pool) refill(w *worker, a *actions) {
 	c := w.class
-	if w.state != workerReady || w.dead {
+	if w.state != workerReady || w.dead || w.leaving {
 		return
 	}
 	if w.flight.n == 0 && (c.queue.len() == 0 || p.yields(w)) {

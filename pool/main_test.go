@@ -58,6 +58,9 @@ var errSentinel = errors.New("sentinel")
 func init() { task.DefineError("pool_test.sentinel", errSentinel) }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(pongEnv) != "" {
+		pong()
+	}
 	worker.Init()
 	code := m.Run()
 	if code == 0 {

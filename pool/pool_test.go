@@ -669,3 +669,29 @@ func TestEncodingErrorComesFromSubmit(t *testing.T) {
 }
 
 var loose = task.Define("loose", func(_ context.Context, v any) (any, error) { return v, nil })
+
+func TestTerminatedWorker_GivesItsJobsBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 1})
+	for i := range 2000 { // learn that jobs are short, so that many are sent ahead
+		submit(b, noop, i)
+	}
+	first, err := pool.Call(b.ctx, b.Pool, pid, struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := submit(b, nap, time.Minute)
+	var rest []*pool.Future[int]
+	for i := range 100 {
+		rest = append(rest, submit(b, noop, i))
+	}
+	syscall.Kill(first, syscall.SIGTERM)
+	if _, err := running.Result(b.ctx); err == nil {
+		t.Error("a task that was interrupted came back as if it had not been")
+	}
+	for i, f := range rest {
+		if got, err := f.Result(b.ctx); err != nil || got != i {
+			t.Fatalf("job %d: %d, %v", i, got, err)
+		}
+	}
+}

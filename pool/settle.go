@@ -190,11 +190,29 @@ func (w *worker) match(ans *answer) error {
 	}
 	s := &j.pending
 	if ans.msg.Status == ipc.StatusRecalled && !s.cancelled && !s.timedOut && !s.recalled {
-		return &ipc.ProtocolError{Kind: ipc.KindResult, Reason: fmt.Sprintf("gives job %d back, which nobody asked for", id)}
+		w.leave()
 	}
 	w.flight.take(id)
 	ans.job, ans.timedOut, ans.cancelled = j, s.timedOut, s.cancelled
 	return nil
+}
+
+// leave takes note that the worker gives back jobs that nobody asked for: it has
+// been told to end, by a signal from elsewhere. It gets no more of them, and if it
+// stays all the same it is killed, or the jobs would go round in a circle. The
+// caller holds mu.
+func (w *worker) leave() {
+	if w.leaving {
+		return
+	}
+	w.leaving = true
+	time.AfterFunc(stopGrace, func() {
+		select {
+		case <-w.proc.Done():
+		default:
+			w.killFor(killedProtocol, "gave its jobs back, unasked, and went on")
+		}
+	})
 }
 
 // putBack returns jobs that were not started to the head of their queues, in

@@ -55,6 +55,7 @@ type worker struct {
 	sending   bool      // a goroutine is in flush; nobody else writes
 	senderEnd chan struct{}
 	creditUp  *sync.Cond
+	leaving   bool   // it ends by itself: no more jobs
 	dead      bool   // the link is of no more use
 	sentID    uint64 // jobs up to this id have been encoded
 	partial   uint64 // the job whose payload is being sent in chunks, 0 for none
