@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -43,6 +45,22 @@ func TestCall_SizesOfArgumentAndResult(t *testing.T) {
 		}
 	}
 }
+
+func TestCall_RunsInAnotherProgram(t *testing.T) {
+	t.Parallel()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(cmdline, 0, WithProgram(exe, "-x", "a b"))
+	start(t, c.Process)
+	got, err := c.Result(within(t))
+	if want := []string{exe, "-x", "a b"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("its arguments are %q, %v, want %q", got, err, want)
+	}
+}
+
+var cmdline = task.Define("test/cmdline", func(context.Context, int) ([]string, error) { return os.Args, nil })
 
 var bloat = task.Define("test/bloat", func(_ context.Context, n int) ([]byte, error) { return make([]byte, n), nil })
 

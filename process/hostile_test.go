@@ -97,7 +97,7 @@ var plots = map[string]plot{
 	"huge length":  {play: func(v *villain) { v.ready(); v.raw([]byte{0xff, 0xff, 0xff, 0xff}); v.untilStop() }, is: ipc.ErrProtocol, code: -9, says: "4294967295 bytes"},
 	"unknown kind": {play: func(v *villain) { v.ready(); v.send([]byte{0x92, 0x63, 0x00}); v.untilStop() }, is: ipc.ErrProtocol, code: -9},
 	"wrong side":   {play: func(v *villain) { v.ready(); v.send(ipc.AppendStop(nil)); v.untilStop() }, is: ipc.ErrProtocol, code: -9, says: "not for a supervisor"},
-	"two answers":  {play: func(v *villain) { v.ready(); v.job(); v.send(answer(1), answer(1)); v.untilStop() }, is: ipc.ErrProtocol, code: -9, says: "answered before"},
+	"two answers":  {play: func(v *villain) { v.ready(); v.job(); v.send(answer(1), answer(1)); hang() }, is: ipc.ErrProtocol, code: -9, says: "answered before"},
 	"wrong job":    {play: func(v *villain) { v.ready(); v.job(); v.send(answer(2)); v.untilStop() }, is: ipc.ErrProtocol, code: -9, says: "job 2, which it has not been given"},
 	"too early": {play: func(v *villain) {
 		v.ready(func(r *ipc.Ready) { r.Credit = ipc.MaxInline })
@@ -125,9 +125,9 @@ var plots = map[string]plot{
 	"dies early":    {play: func(*villain) { fmt.Fprintln(os.Stderr, "no license"); os.Exit(5) }, is: ipc.ErrNoReady, code: 5, says: "no license"},
 	"dies after":    {play: func(v *villain) { v.ready(); v.job(); v.send(answer(1)); os.Exit(6) }, code: 6},
 	"never ready":   {play: func(v *villain) { v.untilStop() }, is: ErrNotReady, code: -9, opts: []Option{WithStartTimeout(300 * time.Millisecond)}},
-	"lingers":       {play: func(v *villain) { v.ready(); v.job(); v.send(answer(1)); select {} }, code: -9},
-	"hangs up":      {play: func(v *villain) { v.ready(); v.job(); v.out.Close(); select {} }, is: nil, code: -9, says: "closed its link"},
-	"stops reading": {play: func(v *villain) { v.ready(); v.job(); syscall.Close(boot.In); select {} }, code: -9, says: "closed its input", arg: 16 << 20},
+	"lingers":       {play: func(v *villain) { v.ready(); v.job(); v.send(answer(1)); hang() }, code: -9},
+	"hangs up":      {play: func(v *villain) { v.ready(); v.job(); v.out.Close(); hang() }, is: nil, code: -9, says: "closed its link"},
+	"stops reading": {play: func(v *villain) { v.ready(); v.job(); syscall.Close(boot.In); hang() }, code: -9, says: "closed its input", arg: 16 << 20},
 	"asks a lot":    {play: func(v *villain) { v.ready(); v.job(); flood(v); v.send(answer(1)); v.untilStop() }},
 	"gives it back": {play: func(v *villain) {
 		v.ready()
@@ -141,6 +141,13 @@ var plots = map[string]plot{
 		v.send(ipc.AppendResult(nil, 1, ipc.StatusOK, []byte{0xa1, 'x'}))
 		v.untilStop()
 	}, code: 0},
+}
+
+// hang never returns; a select without cases would be found to be a deadlock.
+func hang() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }
 
 // sized announces a result of n bytes.
@@ -174,8 +181,20 @@ func flood(v *villain) {
 	}
 }
 
-var villainy = register("villain", func() int {
-	play := plots[os.Getenv(scriptEnv)].play
+var villainy = register("villain", func() int { return perform(plots[os.Getenv(scriptEnv)].play) })
+
+// rustic is a worker that can do nothing but run one task.
+var rustic = register("rustic", func() int {
+	return perform(func(v *villain) {
+		v.ready(func(r *ipc.Ready) { r.Capabilities = nil })
+		v.job()
+		fmt.Println("up")
+		v.untilStop()
+	})
+})
+
+// perform does what every worker does at its start, and then plays.
+func perform(play func(*villain)) int {
 	v := &villain{in: ipc.NewReader(os.NewFile(uintptr(boot.In), "in")), out: os.NewFile(uintptr(boot.Out), "out")}
 	b, err := v.in.Next()
 	if err == nil {
@@ -187,7 +206,7 @@ var villainy = register("villain", func() int {
 	}
 	play(v)
 	return 0
-})
+}
 
 func TestProcess_SurvivesHostilePrograms(t *testing.T) {
 	t.Parallel()

@@ -25,8 +25,14 @@ type run struct {
 	lifetime error // why the lifetime has ended, nil if it has not
 }
 
-// expire is the end of the lifetime.
+// expire is the end of the lifetime. It is not what has ended a process that has
+// ended already.
 func (r *run) expire(why error) {
+	select {
+	case <-r.proc.Exited():
+		return
+	default:
+	}
 	r.mu.Lock()
 	r.lifetime = why
 	r.mu.Unlock()

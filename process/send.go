@@ -28,7 +28,9 @@ func (x *exchange) send() {
 		}
 		var n int
 		msgs, n = x.next(rest)
-		rest = rest[n:]
+		if rest = rest[n:]; len(rest) == 0 {
+			rest = nil // the argument may be large, and the task run for long
+		}
 	}
 }
 

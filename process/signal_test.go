@@ -35,6 +35,14 @@ var nest = task.Define("test/nest", func(ctx context.Context, _ int) (int, error
 	select {} // neither does this look at its context
 })
 
+// found has a process of its own, with a guardian of its own.
+var found = task.Define("test/found", func(ctx context.Context, _ int) (int, error) {
+	if err := Command([]string{"sh", "-c", stubborn}).Start(context.Background()); err != nil {
+		return 0, err
+	}
+	select {}
+})
+
 const stubborn = `trap "" TERM INT; echo up; while :; do sleep 1000; done`
 
 func TestLifetime_EndsTheTree(t *testing.T) {
@@ -46,7 +54,8 @@ func TestLifetime_EndsTheTree(t *testing.T) {
 		"command": func(o ...Option) *Process {
 			return Command([]string{"sh", "-c", `trap "" TERM; setsid sh -c '` + stubborn + `' & wait; wait`}, o...)
 		},
-		"task": func(o ...Option) *Process { return New(nest, 0, o...).Process },
+		"task":              task1(nest, 0),
+		"process of a task": task1(found, 0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,6 +75,33 @@ func TestLifetime_EndsTheTree(t *testing.T) {
 			}
 			out.ended()
 		})
+	}
+}
+
+// gate is a writer that blocks until it is opened.
+type gate chan struct{}
+
+func (g gate) Write(p []byte) (int, error) {
+	<-g
+	return len(p), nil
+}
+
+func TestLifetime_IsNotBlamedForAnEndBefore(t *testing.T) {
+	t.Parallel()
+	out := make(gate)
+	p := Command([]string{"sh", "-c", "echo something; exit 3"}, WithStdout(out))
+	start(t, p)
+	p.mu.Lock()
+	r := p.run
+	p.mu.Unlock()
+	<-r.proc.Exited()
+	if !p.Alive() {
+		t.Error("it is not alive, though its output is not copied yet")
+	}
+	r.expire(context.Canceled)
+	close(out)
+	if e := exit(t, p, 3); e.Err != nil {
+		t.Errorf("%v, want the exit code alone", e)
 	}
 }
 
@@ -124,6 +160,7 @@ func TestProcess_Signals(t *testing.T) {
 	}{
 		{"terminate a task", task1(wait, "up"), terminate, 1, worker.ErrTerminated},
 		{"interrupt a task", task1(wait, "up"), interrupt, 1, worker.ErrCancelled},
+		{"interrupt a task that cannot be cancelled", rusticTask, interrupt, -2, ErrNoResult},
 		{"kill a task", task1(deaf, 0), kill, -9, ErrNoResult},
 		{"terminate a command", command("echo up; sleep 1000"), terminate, -15, nil},
 		{"interrupt a command", command("trap 'exit 5' INT; echo up; sleep 1000 & wait"), interrupt, 5, nil},
@@ -149,6 +186,10 @@ func TestProcess_Signals(t *testing.T) {
 
 func task1[In, Out any](d task.Task[In, Out], in In) func(...Option) *Process {
 	return func(o ...Option) *Process { return New(d, in, o...).Process }
+}
+
+func rusticTask(o ...Option) *Process {
+	return New(length, nil, append(o, environ(helperEnv+"="+rustic))...).Process
 }
 
 func command(script string) func(...Option) *Process {
