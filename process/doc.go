@@ -52,5 +52,6 @@
 // use package pool, whose workers stay.
 //
 // Off Linux there is no guardian, and of a tree only the process group (on
-// Windows: only the process) is ended.
+// Windows: only the process) is ended; a descendant that gets away with the
+// output open holds up Done.
 package process

@@ -102,7 +102,7 @@ func (o *outputs) expire(at time.Time) {
 	}
 }
 
-// err is why output was lost, nil if none was.
+// lost is why output is missing, nil if none is.
 func (o *outputs) lost() error {
 	for _, s := range []*output{&o.stdout, &o.stderr} {
 		if s.err != nil {
