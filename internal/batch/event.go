@@ -52,11 +52,15 @@ func (r *run) eventRun(name string, rep *Report) {
 	r.led.event(o.end())
 }
 
-// eventWorker tells of a worker's start or end.
-func (r *run) eventWorker(e pool.WorkerEvent) {
+// worker is told of a worker's start or end.
+func (r *run) worker(e pool.WorkerEvent) {
 	name := "worker.start"
 	if e.Exit {
 		name = "worker.exit"
+	}
+	r.log.Debug(name, "worker", e.Worker, "pid", e.PID, "evidence", e.Evidence)
+	if r.cfg.Events == nil {
+		return
 	}
 	o := newEvent(name, e.Time)
 	o.text("worker", e.Worker)

@@ -1,15 +1,14 @@
 package batch
 
-// Exit codes of a run. Of several that apply the first of 128+n, 5, 4, 2, 3 and 1
-// is given.
+// Exit codes of a run. Of several that apply the first of 128+n, 5, 2, 3 and 1 is
+// given.
 const (
-	ExitOK          = 0
-	ExitNotOK       = 1 // some instance was not ok
-	ExitUsage       = 2 // the file asks for something that is not there
-	ExitHalted      = 3 // by policy, deadline or restart limit
-	ExitUnavailable = 4 // a required isolation or limit is not available
-	ExitInternal    = 5 // our fault, or output was lost, or a process was left behind
-	ExitSignal      = 128
+	ExitOK       = 0
+	ExitNotOK    = 1 // some instance was not ok
+	ExitUsage    = 2 // the file asks for something that is not there
+	ExitHalted   = 3 // by policy, deadline or restart limit
+	ExitInternal = 5 // our fault, or output was lost, or a process was left behind
+	ExitSignal   = 128
 )
 
 // ending is what decides the exit code.

@@ -47,8 +47,12 @@ type Config struct {
 	Begin time.Time
 }
 
-// progressEvery is how often a run that takes long says how far it is.
-const progressEvery = 10 * time.Second
+// A run that takes long says how far it is: every progressFirst in its first
+// minute, then every progressLater.
+const (
+	progressFirst = 10 * time.Second
+	progressLater = time.Minute
+)
 
 // closeWithin bounds how long the executor may take to clear up after a kill.
 const closeWithin = 10 * time.Second
@@ -140,8 +144,8 @@ func newRun(cfg *Config) *run {
 	r.id = r.begin.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(nonce[:])
 	r.work.L = &r.mu
 	r.led = newLedger(cfg.Stdout, cfg.Stderr, cfg.Events, r.lost)
-	if cfg.Events != nil {
-		r.ex.Watch(r.eventWorker)
+	if cfg.Events != nil || r.log.IsDebug() {
+		r.ex.Watch(r.worker)
 	}
 	return r
 }
@@ -176,7 +180,7 @@ func (r *run) checkTasks(ctx context.Context, plans []*plan) error {
 	for {
 		select {
 		case err := <-answer:
-			if r.end.signal > 0 && err != nil {
+			if r.end.signal > 0 {
 				return fmt.Errorf("interrupted by %s", signalText(r.end.signal))
 			}
 			return err
@@ -226,7 +230,7 @@ func (r *run) supervise(ctx context.Context) {
 		defer t.Stop()
 		deadline = t.C
 	}
-	progress := time.NewTicker(progressEvery)
+	progress := time.NewTicker(progressFirst)
 	defer progress.Stop()
 	signals := r.cfg.Signals
 	for {
@@ -262,6 +266,9 @@ func (r *run) supervise(ctx context.Context) {
 			r.stop(killing, nil)
 		case <-progress.C:
 			r.progress()
+			if time.Since(r.begin) >= progressLater {
+				progress.Reset(progressLater)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/pool"
 )
 
@@ -426,6 +428,49 @@ func TestRun_WorkersThatCannotStartHaltTheRun(t *testing.T) {
 	})
 	if rep.Exit != ExitHalted || rep.Totals.Skipped != 1 || rep.Totals.NotStarted != 4 || rep.Totals.Jobs != 1 {
 		t.Errorf("exit %d, totals %+v", rep.Exit, rep.Totals)
+	}
+}
+
+// deaf is an executor whose workers do not say which tasks they know.
+type deaf struct{ fake }
+
+func (d *deaf) Tasks(ctx context.Context, _ *config.Job) ([]string, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+func TestRun_SignalBeforeTheFirstJobEndsTheRun(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, "jobs: [{id: a, task: echo}]")
+	d := &deaf{}
+	tr.cfg.Executor, tr.ex = d, &d.fake
+	rep := tr.steer(func() { tr.signals <- syscall.SIGTERM })
+	if rep.Exit != ExitSignal+15 || len(d.submitted()) > 0 {
+		t.Errorf("exit %d, started %v", rep.Exit, d.submitted())
+	}
+}
+
+func TestRun_WorkerThatSaysNothingIsGivenUp(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, "jobs: [{id: a, task: echo, worker: {command: [cat], start_timeout: 5s}}]")
+	d := &deaf{}
+	tr.cfg.Executor, tr.ex = d, &d.fake
+	rep := tr.run()
+	if rep.Exit != ExitInternal || rep.Wall != 65 || !strings.Contains(rep.Error, "which tasks it knows") {
+		t.Errorf("exit %d after %v s: %s", rep.Exit, rep.Wall, rep.Error)
+	}
+}
+
+func TestRun_LongRunSaysHowFarItIs(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, "jobs: [{id: a, run: [x]}]")
+	tr.ex.auto = nil
+	tr.steer(func() {
+		time.Sleep(5*time.Minute + time.Second)
+		tr.ex.end("a", ok())
+	})
+	if n := strings.Count(tr.stderr.String(), "0 done, 1 running"); n != 10 {
+		t.Errorf("%d lines, want 10:\n%s", n, tr.stderr.String())
 	}
 }
 

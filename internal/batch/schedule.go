@@ -170,6 +170,9 @@ func (r *run) endJob(js *jobState) {
 	js.ended = true
 	r.left--
 	met := js.notOK == 0 || js.plan.job.ContinueOnError
+	if r.log.IsDebug() {
+		r.log.Debug("job ended", "job", js.plan.job.ID, "instances", js.index, "not_ok", js.notOK)
+	}
 	for _, d := range js.dependents {
 		if d.ended || d.unmet != nil {
 			continue
