@@ -247,9 +247,10 @@ func TestGolden_Handshakes(t *testing.T) {
 					MessageMax uint64 `json:"message_max"`
 					Credit     uint64
 					Worker     string
+					CPUs       uint64 `json:"cpus"`
 				}
 				strictly(t, v.Message, &want)
-				wanted := &Hello{Min: want.Min, Max: want.Max, Nonce: [NonceSize]byte(want.Nonce), FrameMax: want.FrameMax, MessageMax: want.MessageMax, Credit: want.Credit, Worker: want.Worker}
+				wanted := &Hello{Min: want.Min, Max: want.Max, Nonce: [NonceSize]byte(want.Nonce), FrameMax: want.FrameMax, MessageMax: want.MessageMax, Credit: want.Credit, Worker: want.Worker, CPUs: want.CPUs}
 				if diff := cmp.Diff(wanted, h); diff != "" {
 					t.Errorf("meaning (-want +got):\n%s", diff)
 				}

@@ -28,6 +28,7 @@ type Hello struct {
 	MessageMax uint64 // largest payload in bytes
 	Credit     uint64 // payload bytes that the worker may send before more is granted; 0 = unlimited
 	Worker     string // the worker's name, such as "worker-3"
+	CPUs       uint64 // processors that the worker is meant to use; 0 = not said
 }
 
 // Ready is the worker's answer.
@@ -56,14 +57,22 @@ func (r *Ready) Has(c Capability) bool {
 // AppendHello appends the body of a hello frame.
 func AppendHello(b []byte, h *Hello) []byte {
 	b = appendHead(b, 3, KindHello, 0)
-	b = appendMapLen(b, 7)
+	n := 7
+	if h.CPUs > 0 {
+		n++
+	}
+	b = appendMapLen(b, n)
 	b = appendUint(appendStr(b, "min"), h.Min)
 	b = appendUint(appendStr(b, "max"), h.Max)
 	b = appendBin(appendStr(b, "nonce"), h.Nonce[:])
 	b = appendUint(appendStr(b, "frame_max"), h.FrameMax)
 	b = appendUint(appendStr(b, "message_max"), h.MessageMax)
 	b = appendUint(appendStr(b, "credit"), h.Credit)
-	return appendStr(appendStr(b, "worker"), h.Worker)
+	b = appendStr(appendStr(b, "worker"), h.Worker)
+	if h.CPUs > 0 {
+		b = appendUint(appendStr(b, "cpus"), h.CPUs)
+	}
+	return b
 }
 
 // AppendReady appends the body of a ready frame.
@@ -101,6 +110,8 @@ func ParseHello(b []byte) (*Hello, error) {
 			h.Min, ok = c.uint()
 		case "max":
 			h.Max, ok = c.uint()
+		case "cpus":
+			h.CPUs, ok = c.uint()
 		case "nonce":
 			ok = c.nonce(&h.Nonce)
 			hasNonce = true

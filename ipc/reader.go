@@ -27,6 +27,8 @@ type Reader struct {
 	ticks int    // that the frame at the front has taken
 	tick  time.Duration
 	grace func(int) time.Duration
+
+	spin spinner
 }
 
 const (
@@ -68,6 +70,7 @@ func (r *Reader) Append(p []byte) {
 		r.err = nil
 	}
 	r.src = ended{}
+	r.spin = spinner{}
 	r.alarm = nil
 	r.timed = false
 }
@@ -141,6 +144,13 @@ func (r *Reader) fill() error {
 	partial := r.w > 0
 	if partial && r.timed && !r.armed && r.alarm != nil {
 		r.armed = r.alarm.arm(time.Now().Add(r.tick))
+	}
+	if !partial {
+		if n := r.spin.read(r.buf[r.w:]); n > 0 {
+			r.w += n
+			r.total += uint64(n)
+			return nil
+		}
 	}
 	n, err := r.src.Read(r.buf[r.w:])
 	r.w += n

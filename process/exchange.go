@@ -279,7 +279,7 @@ func (x *exchange) interrupt() error {
 // back, signals. The caller holds mu.
 func (x *exchange) cancel() error {
 	if !x.c.Ready.Has(ipc.CapCancel) {
-		return x.c.Proc.Signal(syscall.SIGINT)
+		return x.c.Proc.Interrupt()
 	}
 	x.control = append(x.control, ipc.AppendCancel(nil, jobID, true))
 	x.changed.Signal()

@@ -258,9 +258,9 @@ func (p *Process) Terminate() error { return p.signal("terminate", (*run).termin
 func (p *Process) Kill() error { return p.signal("kill", (*run).killAll) }
 
 // Interrupt cancels the context of a task, with the cause worker.ErrCancelled,
-// and sends SIGINT to a command: what Ctrl-C means to them. It returns at once. A
-// worker program that does not know how to cancel gets SIGINT too. Descendants
-// are left to the process; Terminate reaches them.
+// and sends SIGINT to a command and all its descendants: what Ctrl-C means to
+// them. It returns at once. The tree of a worker program that does not know how
+// to cancel gets SIGINT too.
 func (p *Process) Interrupt() error { return p.signal("interrupt", (*run).interrupt) }
 
 func (p *Process) signal(verb string, send func(*run) error) error {

@@ -2,7 +2,6 @@ package process
 
 import (
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/feac4032/multiproc/internal/spawn"
@@ -48,7 +47,7 @@ func (r *run) interrupt() error {
 	if r.x != nil {
 		return r.x.interrupt()
 	}
-	return r.proc.Signal(syscall.SIGINT)
+	return r.proc.Interrupt()
 }
 
 // follow waits for the end of the process and of all that it had to say.

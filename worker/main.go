@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -89,6 +90,7 @@ func serveLink() int {
 	e.program = program
 	e.tasks, e.lookup = task.Names(), task.Lookup
 	e.stderr = os.Stderr
+	e.useCPUs = useCPUs
 	s := newServer(e)
 
 	signals := make(chan os.Signal, 1)
@@ -100,4 +102,12 @@ func serveLink() int {
 		s.terminate()
 	}()
 	return s.serve()
+}
+
+// useCPUs keeps as many workers as there are processors from getting into each
+// other's way. Who sets GOMAXPROCS knows better.
+func useCPUs(n int) {
+	if os.Getenv("GOMAXPROCS") == "" && n < runtime.GOMAXPROCS(0) {
+		runtime.GOMAXPROCS(n)
+	}
 }

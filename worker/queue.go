@@ -185,6 +185,18 @@ func (q *jobQueue) release(b *batch) {
 	q.spare = append(q.spare, b)
 }
 
+// idle reports whether nothing runs and nothing waits.
+func (q *jobQueue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, c := range q.running {
+		if c != nil {
+			return false
+		}
+	}
+	return len(q.batches) == 0
+}
+
 // cancel takes a job that has not started out of the queue and returns it, to be
 // answered. With interrupt it ends the context of one that has started. A job
 // that is in neither place has been answered.

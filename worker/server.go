@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/feac4032/multiproc/ipc"
@@ -49,6 +50,7 @@ type endpoint struct {
 	tasks   []string
 	lookup  func(string) (*task.Def, bool)
 	stderr  io.Writer
+	useCPUs func(int) // obeys the supervisor's wish; nil = nobody does
 }
 
 // server serves one link.
@@ -75,9 +77,22 @@ func newServer(e endpoint) *server {
 	s := &server{endpoint: e, threads: 1, defs: map[string]*task.Def{}, terminated: make(chan struct{})}
 	// Without deadlines: a supervisor may be stopped by its user in the middle
 	// of a frame. That it has died, the end of the stream tells.
-	s.reader = ipc.NewReader(struct{ io.Reader }{e.in})
+	s.reader = ipc.NewReader(undated(e.in))
 	s.queue = newJobQueue(s.threads, s.begin)
+	// The answer to the last job may bring the next one at once.
+	s.reader.Spin(s.queue.idle)
 	return s
+}
+
+// undated hides the deadlines of a reader.
+func undated(r io.Reader) io.Reader {
+	if c, ok := r.(syscall.Conn); ok {
+		return struct {
+			io.Reader
+			syscall.Conn
+		}{r, c}
+	}
+	return struct{ io.Reader }{r}
 }
 
 // terminate is what SIGTERM does.
@@ -96,6 +111,9 @@ func (s *server) serve() int {
 	}
 	if err != nil {
 		return s.linkEnded(err)
+	}
+	if hello.CPUs > 0 && s.useCPUs != nil {
+		s.useCPUs(int(min(hello.CPUs, 1<<16)))
 	}
 	s.messageMax = hello.MessageMax
 	s.assembler.Max = hello.MessageMax

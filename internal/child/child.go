@@ -26,7 +26,13 @@ type Options struct {
 	// stay the caller's.
 	Stdout, Stderr *os.File
 
+	CPUs int // processors that the worker is meant to use; 0 = not said
+
 	Page bool // offer a shared page, where there is such a thing
+
+	// FrameTime changes the time that a frame may take to arrive, for tests. Nil =
+	// as it is.
+	FrameTime func(time.Duration) time.Duration
 }
 
 // Child is a worker process and its link.
@@ -37,6 +43,7 @@ type Child struct {
 	Page  *ipc.Page  // nil when there is none, or the worker does not keep it
 
 	name string
+	cpus int
 	mem  []byte
 }
 
@@ -47,13 +54,14 @@ const (
 )
 
 // Start starts the program; it has to be followed by Handshake. After an error
-// nothing is left.
+// nothing is left. Both directions of the link end with the process, even if a
+// descendant that could not be ended holds the pipes.
 func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	argv, path, err := o.program()
 	if err != nil {
 		return nil, err
 	}
-	started := &Child{name: o.Name}
+	started := &Child{name: o.Name, cpus: o.CPUs}
 	c = started
 	defer func() {
 		if err != nil {
@@ -66,7 +74,8 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	}
 	defer in.Close()
 	defer out.Close()
-	c.Link = ipc.NewLink(fromWorker, toWorker)
+	src := &source{File: fromWorker, scale: o.FrameTime}
+	c.Link = ipc.NewLink(src, toWorker)
 	marker := outMarker
 	files := []*os.File{in, out, o.Stderr, o.Stdout}
 	if o.Page {
@@ -96,6 +105,11 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	if err != nil {
 		return nil, err
 	}
+	go func() {
+		<-c.Proc.Done()
+		src.abandon()
+		toWorker.Close() // ends a write that nobody will read
+	}()
 	return c, nil
 }
 
@@ -136,7 +150,7 @@ func (c *Child) Handshake(timeout time.Duration, stray func([]byte)) error {
 	h := &ipc.Hello{
 		Min: ipc.Version, Max: ipc.Version,
 		FrameMax: ipc.MaxFrame, MessageMax: ipc.MaxMessage, Credit: ipc.DefaultCredit,
-		Worker: c.name,
+		Worker: c.name, CPUs: uint64(c.cpus),
 	}
 	rand.Read(h.Nonce[:])
 	expired := make(chan struct{})

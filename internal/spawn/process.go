@@ -70,6 +70,10 @@ func (p *Process) Signal(sig syscall.Signal) error { return p.deliver(sig, onlyP
 // too, to the process and all its descendants. Off Unix it is Kill.
 func (p *Process) Terminate() error { return p.deliver(syscall.SIGTERM, wholeTree) }
 
+// Interrupt sends SIGINT to the process and all its descendants, as a terminal
+// does to a job in its foreground.
+func (p *Process) Interrupt() error { return p.deliver(syscall.SIGINT, wholeTree) }
+
 // Kill sends SIGKILL to the process and all its descendants, also those that
 // have left its session and group.
 func (p *Process) Kill() error { return p.deliver(syscall.SIGKILL, wholeTree) }
