@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -34,6 +35,13 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 			"wants": wants,
 			"await": await,
+			"near":  near,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "race" {
+				return raceEnabled, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 	})
 }

@@ -38,9 +38,33 @@ func wants(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: wants FILE PATH JSON")
 	}
-	var v any
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
-	for name := range strings.SplitSeq(args[1], ".") {
+	got, err := json.Marshal(valueIn(ts, args[0], args[1]))
+	ts.Check(err)
+	if (string(got) == args[2]) == neg {
+		ts.Fatalf("%s is %s", args[1], got)
+	}
+}
+
+// near checks that a number in one file of JSON is at most that in another and
+// so much more: near FILE OTHER supervisor.peak_rss_bytes 1000
+func near(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: near FILE OTHER PATH MORE")
+	}
+	a, _ := valueIn(ts, args[0], args[2]).(float64)
+	b, _ := valueIn(ts, args[1], args[2]).(float64)
+	more, err := strconv.ParseFloat(args[3], 64)
+	ts.Check(err)
+	ts.Logf("%s: %.0f and %.0f", args[2], a, b)
+	if a == 0 || b == 0 || a > b+more {
+		ts.Fatalf("%.0f is more than %.0f and %.0f", a, b, more)
+	}
+}
+
+// valueIn gives what a file of JSON has at a path of names and indexes.
+func valueIn(ts *testscript.TestScript, file, path string) (v any) {
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(file)), &v))
+	for name := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {
 		case map[string]any:
 			v = x[name]
@@ -49,14 +73,10 @@ func wants(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(err)
 			v = x[i]
 		default:
-			ts.Fatalf("%s: there is no %s", args[1], name)
+			ts.Fatalf("%s: there is no %s", path, name)
 		}
 	}
-	got, err := json.Marshal(v)
-	ts.Check(err)
-	if (string(got) == args[2]) == neg {
-		ts.Fatalf("%s is %s", args[1], got)
-	}
+	return v
 }
 
 // await waits until a file is there, or holds a text: await FILE [TEXT]

@@ -43,7 +43,7 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 	}
 	halt := r.cfg.Halt
 	// What was interrupted by one halt does not bring about another.
-	reached := !halt.Never() && r.level.Load() == running && res.Outcome != skipped &&
+	reached := !halt.Never() && r.level.Load() == running &&
 		halt.Reached(r.tally.count(pool.OK), r.tally.finished())
 	r.mu.Unlock()
 	if reached {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/feac4032/multiproc/config"
@@ -193,6 +195,36 @@ jobs:
 	})
 	if rep.Exit != ExitSignal+15 {
 		t.Errorf("exit %d", rep.Exit)
+	}
+}
+
+func TestRun_LineOfASlowPipeStartsWhenItComes(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, `
+jobs:
+  - {id: a, run: [x], foreach: {lines: "-"}}
+`)
+	var rep *Report
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		tr.cfg.Stdin = in
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			rep = Run(context.Background(), tr.cfg)
+		}()
+		for i := range 3 {
+			fmt.Fprintf(out, "line %d\n", i)
+			synctest.Wait()
+			if n := len(tr.ex.submitted()); n != i+1 {
+				t.Errorf("%d started after %d lines", n, i+1)
+			}
+		}
+		out.Close()
+		<-ended
+	})
+	if rep.Totals.OK != 3 {
+		t.Errorf("totals %+v", rep.Totals)
 	}
 }
 
