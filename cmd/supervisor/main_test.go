@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -10,10 +11,18 @@ import (
 	"github.com/feac4032/multiproc/worker"
 )
 
+// asSupervisor is the environment variable that makes the test binary the
+// supervisor under any name.
+const asSupervisor = "SUPERVISOR_TEST_MAIN"
+
 // TestMain lets the test binary be the supervisor of the scripts, and that be
 // its own workers and guardian.
 func TestMain(m *testing.M) {
 	worker.Init()
+	if os.Getenv(asSupervisor) != "" {
+		main()
+		return
+	}
 	testscript.Main(m, map[string]func(){"supervisor": main})
 }
 
