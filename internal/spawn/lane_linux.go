@@ -22,6 +22,7 @@ type lane struct {
 	poll *waiter
 	buf  []byte // inlineMax
 	out  []byte
+	held []byte // msgStarted of a brief process, not yet sent
 	sys  syscall.SysProcAttr
 	pidf int
 }
@@ -56,7 +57,7 @@ func (l *lane) serve() {
 		if !ok {
 			continue
 		}
-		if len(b) > 0 && (b[0] == msgStart || b[0] == msgStartMemfd) {
+		if len(b) > 0 && (b[0] == msgStart || b[0] == msgStartBrief || b[0] == msgStartMemfd) {
 			l.run(b, fds, truncated)
 			continue
 		}
@@ -85,6 +86,11 @@ func (l *lane) receive() (b []byte, fds []int, truncated, ok bool) {
 // send is best effort: when the supervisor is gone, nobody listens.
 func (l *lane) send(b []byte) {
 	l.out = b[:0]
+	l.release()
+	l.sendPacket(b)
+}
+
+func (l *lane) sendPacket(b []byte) {
 	if l.sock < 0 {
 		return
 	}
@@ -102,15 +108,26 @@ func (l *lane) run(b []byte, fds []int, truncated bool) {
 		closeAll(fds)
 		return
 	}
-	t, begun := l.start(&req, rest, b[0] == msgStartMemfd, fds, truncated)
+	kind := b[0]
+	t, begun := l.start(&req, rest, kind == msgStartMemfd, fds, truncated)
 	// The process has its own by now; while these are open, nobody sees the
 	// end of a pipe.
 	closeAll(fds)
-	l.send(begun.append(l.out))
-	if t == nil {
-		return
+	l.held = begun.append(l.held[:0])
+	if t == nil || kind != msgStartBrief {
+		l.release()
 	}
-	l.follow(t, req.number)
+	if t != nil {
+		l.follow(t, req.number)
+	}
+}
+
+// release sends what was held back.
+func (l *lane) release() {
+	if len(l.held) > 0 {
+		l.sendPacket(l.held)
+		l.held = l.held[:0]
+	}
 }
 
 // start executes the request. It returns a tree, or what went wrong.
@@ -186,6 +203,9 @@ func notDirectory(dir string) bool {
 func (l *lane) follow(t *tree, number uint64) {
 	l.poll.fds[pollChild].Fd = int32(l.pidf)
 	for {
+		if len(l.held) > 0 && !l.poll.briefly(&l.g.spinning) {
+			l.release()
+		}
 		l.poll.wait(&l.g.spinning)
 		if l.poll.ready(pollChild) {
 			break

@@ -106,7 +106,11 @@ func (l *link) sendStart(number uint64, s *Spec, marker string) error {
 	}
 	defer runtime.KeepAlive(s)
 
-	b := appendStrings(appendStart(make([]byte, 0, 4096), msgStart, number, slots), s, marker)
+	kind := byte(msgStart)
+	if s.Brief {
+		kind = msgStartBrief
+	}
+	b := appendStrings(appendStart(make([]byte, 0, 4096), kind, number, slots), s, marker)
 	if len(b) <= inlineMax {
 		return sendPacket(l.raw, b, rights(fds))
 	}

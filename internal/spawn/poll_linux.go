@@ -18,6 +18,7 @@ const (
 	guardProcs = 4
 	spinSlots  = guardProcs - 1
 	spinFor    = 5e6 // ns
+	briefFor   = 3e6 // ns
 )
 
 // waiter is a lane's poll set. It lives on the heap: the kernel holds its
@@ -37,19 +38,8 @@ func newWaiter() *waiter {
 
 // wait returns once a descriptor of the set is ready; -1 entries never are.
 func (w *waiter) wait(spinning *atomic.Int32) {
-	if spinning.Add(1) <= spinSlots {
-		w.timeout = unix.NsecToTimespec(spinFor)
-		n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&w.fds[0])), uintptr(len(w.fds)),
-			uintptr(unsafe.Pointer(&w.timeout)), 0, 0, 0)
-		spinning.Add(-1)
-		if errno == 0 && n > 0 {
-			return
-		}
-		if errno == unix.EINTR {
-			runtime.Gosched() // the runtime wants the thread
-		}
-	} else {
-		spinning.Add(-1)
+	if w.untold(spinning, spinFor) {
+		return
 	}
 	for {
 		n, err := unix.Ppoll(w.fds[:], nil, nil)
@@ -60,6 +50,24 @@ func (w *waiter) wait(spinning *atomic.Int32) {
 			return
 		}
 	}
+}
+
+// briefly is wait for 3 ms at most. It reports whether a descriptor is ready.
+func (w *waiter) briefly(spinning *atomic.Int32) bool { return w.untold(spinning, briefFor) }
+
+// untold waits without telling the runtime, if it may, for at most ns.
+func (w *waiter) untold(spinning *atomic.Int32, ns int64) bool {
+	defer spinning.Add(-1)
+	if spinning.Add(1) > spinSlots {
+		return false
+	}
+	w.timeout = unix.NsecToTimespec(ns)
+	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&w.fds[0])), uintptr(len(w.fds)),
+		uintptr(unsafe.Pointer(&w.timeout)), 0, 0, 0)
+	if errno == unix.EINTR {
+		runtime.Gosched() // the runtime wants the thread
+	}
+	return errno == 0 && n > 0
 }
 
 // ready reports whether descriptor i of the set was found readable, or at its

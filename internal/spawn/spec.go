@@ -59,6 +59,10 @@ type Spec struct {
 	// pipe that this process itself reads from is undone by nobody: pass the
 	// other end. They stay open in this process; closing them is the caller's.
 	Files []*os.File
+
+	// Brief says that the process may well end at once: Start returns when it
+	// has ended, or has run for 3 ms. It saves the caller a wake-up. Linux only.
+	Brief bool
 }
 
 func (s *Spec) argv() []string {

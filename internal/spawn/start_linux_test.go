@@ -3,6 +3,7 @@ package spawn
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -153,7 +154,7 @@ func TestStart_HundredAtOnceHaveTheSameDescriptors(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range procs {
 		wg.Go(func() {
-			p, err := g.Start(&Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}, Files: []*os.File{nil, w, w, nil, r}})
+			p, err := g.Start(&Spec{Path: "/bin/sh", Argv: []string{"sh", "-c", "echo up; kill -STOP $$"}, Files: []*os.File{nil, w, w, nil, r}})
 			if err != nil {
 				t.Error(err)
 				return
@@ -162,6 +163,13 @@ func TestStart_HundredAtOnceHaveTheSameDescriptors(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if t.Failed() {
+		return
+	}
+	// One that is still being loaded has a library open.
+	if _, err := io.ReadFull(r, make([]byte, len(procs)*len("up\n"))); err != nil {
+		t.Fatal(err)
+	}
 	pipe := func(f *os.File) string {
 		var st unix.Stat_t
 		if err := unix.Fstat(int(f.Fd()), &st); err != nil {
@@ -172,9 +180,6 @@ func TestStart_HundredAtOnceHaveTheSameDescriptors(t *testing.T) {
 	want := []string{"0 /dev/null", "1 " + pipe(w), "2 " + pipe(w), "3 /dev/null", "4 " + pipe(r)}
 	pids := map[int]bool{}
 	for _, p := range procs {
-		if p == nil {
-			continue
-		}
 		var got []string
 		fds, err := readDirNumbers(fmt.Sprintf("/proc/%d/fd", p.PID()))
 		if err != nil {
@@ -194,7 +199,7 @@ func TestStart_HundredAtOnceHaveTheSameDescriptors(t *testing.T) {
 		}
 	}
 	for _, p := range procs {
-		if p != nil && waitDone(t, p).Signal != syscall.SIGKILL {
+		if waitDone(t, p).Signal != syscall.SIGKILL {
 			t.Errorf("status of %d is %+v", p.PID(), p.Status())
 		}
 	}
@@ -350,5 +355,33 @@ func TestGuardian_SurvivesSignalsOfTheTerminal(t *testing.T) {
 	}
 	if g.current.pid != pid || !alive(pid) {
 		t.Error("the guardian did not survive")
+	}
+}
+
+func TestStart_BriefReturnsAtTheEndOrSoon(t *testing.T) {
+	t.Parallel()
+	g := open(t, Options{})
+	for _, script := range []string{"exit 3", "sleep 0.2; exit 3"} {
+		p, err := g.Start(&Spec{Path: "/bin/sh", Argv: []string{"sh", "-c", script}, Brief: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st := waitDone(t, p); st.Code != 3 || !st.TreeEmpty {
+			t.Errorf("%q: %+v", script, st)
+		}
+	}
+	if _, err := g.Start(&Spec{Path: "/no/such/program", Brief: true}); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("error %v", err)
+	}
+	// A signal that comes early is not lost.
+	p, err := g.Start(&Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}, Brief: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if st := waitDone(t, p); st.Signal != syscall.SIGKILL {
+		t.Errorf("%+v", st)
 	}
 }

@@ -17,6 +17,7 @@ const wireVersion = 1
 const (
 	// Supervisor to lane.
 	msgStart      = 'S' // number u64, slots u8, slot flags, then strings
+	msgStartBrief = 'B' // as msgStart; msgStarted may come together with msgEnded
 	msgStartMemfd = 'M' // as msgStart, but the strings are in the memfd that is the last descriptor
 	msgSignal     = 'K' // number u64, signal u16, scope u8
 
