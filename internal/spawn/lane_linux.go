@@ -247,15 +247,15 @@ func (l *lane) reap(t *tree, number uint64) {
 		more, _ := l.g.empty(t)
 		left = append(left, more...)
 	}
-	l.g.mu.Lock()
-	delete(l.g.trees, t.pid)
-	l.g.ended.Broadcast()
-	l.g.mu.Unlock()
-
 	r.user, r.sys = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 	r.maxRSS = usage.Maxrss << 10
 	r.empty, r.leaked = len(left) == 0, append(left, unclear...)
 	l.send(r.append(l.out, number))
+	// Not before that: the guardian may exit once no tree is left.
+	l.g.mu.Lock()
+	delete(l.g.trees, t.pid)
+	l.g.ended.Broadcast()
+	l.g.mu.Unlock()
 }
 
 // hasChildren reports whether this thread is the parent of any process. It asks

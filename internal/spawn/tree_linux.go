@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -155,7 +156,8 @@ func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
 // returns once it is gone. left is what it had to leave, unclear what may not
 // be t's.
 func (g *guard) empty(t *tree) (left, unclear []int) {
-	for deadline := time.Now().Add(killWait); ; {
+	begun := time.Now()
+	for deadline := begun.Add(killWait); ; {
 		g.mu.Lock()
 		left, unclear = g.split(t)
 		for _, pid := range childrenOfThread(nil, g.pid, t.tid) {
@@ -167,16 +169,31 @@ func (g *guard) empty(t *tree) (left, unclear []int) {
 			}
 		}
 		killAll(descend(left), g.session)
-		next := end{-1}
-		if len(left) > 0 {
+		next, wait := end{-1}, time.Until(deadline)
+		switch i := slices.IndexFunc(unclear, blank); {
+		case len(left) > 0:
 			next = endOf(left[0])
+		case i >= 0 && time.Since(begun) < blankWait:
+			next, wait = endOf(unclear[i]), blankWait/10
+		default:
+			wait = 0
 		}
 		g.mu.Unlock()
-		wait := time.Until(deadline)
-		if len(left) == 0 || wait <= 0 {
+		if wait <= 0 {
 			next.close()
 			return left, unclear
 		}
 		next.await(wait)
 	}
+}
+
+// blankWait is how long an orphan without any environment may keep its owner a
+// secret.
+const blankWait = 50 * time.Millisecond
+
+// blank reports whether a process has no environment. A moment later it may have
+// one, or be gone: one that executes a program, or is about to end, has none.
+func blank(pid int) bool {
+	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/environ")
+	return err != nil || len(b) == 0
 }
