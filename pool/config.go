@@ -54,6 +54,8 @@ type Config struct {
 
 	// Guardian is a guardian to share. Nil = the pool starts one of its own.
 	Guardian *spawn.Guardian
+
+	frameTime func(time.Duration) time.Duration // see child.Options; set by tests
 }
 
 // WorkerEvent is a worker's start or end.

@@ -17,11 +17,11 @@ import (
 // back what it had not started, and charge the job that it was at.
 func (w *worker) end(cause error) {
 	p, c := w.p, w.class
-	w.closeSending()
 	var violation *ipc.ProtocolError
 	if errors.As(cause, &violation) {
-		w.killFor(killedProtocol, violation.Error())
+		w.killFor(killedProtocol, violation.Error()) // which also ends a write that it does not read
 	}
+	w.closeSending()
 	status := w.reap(cause)
 	if w.ready != nil && w.page != nil && w.kill != killedProtocol {
 		// What it had finished and not yet written.
@@ -50,12 +50,21 @@ func (w *worker) end(cause error) {
 		j := w.flight.take(id)
 		switch {
 		case j == nil:
-		case id <= w.sentID && (w.page == nil || id <= startedUpTo):
+		case id <= w.sentID && (w.page == nil || id <= startedUpTo || j.pending.timedOut):
 			charged = append(charged, victim{j, j.pending.timedOut, j.pending.cancelled})
 		case j.pending.cancelled:
 			a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt + 1})
 		default:
 			back = append(back, j)
+		}
+	}
+	if len(charged) == 0 && unasked && !w.leaving && len(back) > 0 && back[0].pending.id <= w.sentID {
+		// Nothing had started, yet it may be this job that was too much, as one
+		// whose argument does not fit in memory is.
+		if s := &back[0].pending; s.suspected < suspicions {
+			s.suspected++
+		} else {
+			charged, back = append(charged, victim{Job: back[0]}), back[1:]
 		}
 	}
 	p.putBack(back)
@@ -65,7 +74,7 @@ func (w *worker) end(cause error) {
 	}
 	w.cause = cause
 	w.status = status
-	evidence := w.evidence()
+	evidence := w.evidence(len(charged) > 0)
 	if unasked && len(charged) == 0 && w.kill != killedCancel && w.kill != killedTimeout {
 		p.startFailed(c, fmt.Errorf("%s", evidence), &a)
 	}
@@ -81,7 +90,7 @@ func (w *worker) end(cause error) {
 	for _, v := range charged {
 		w.charge(v, evidence)
 	}
-	if len(charged) == 0 && started {
+	if len(charged) == 0 && w.proc != nil {
 		w.startupOutput() // what it said last, outside of a job
 	}
 	p.mu.Lock()
@@ -195,6 +204,10 @@ func (w *worker) charge(v victim, evidence string) {
 	w.p.complete(j, r)
 }
 
+// suspicions is how many workers may end when they have been sent a job and
+// have started none, before the job is held to be the reason.
+const suspicions = 2
+
 // startOf is when the job began, as far as that is known.
 func (w *worker) startOf(j *Job) time.Time {
 	if w.startedID == j.pending.id && !w.startedAt.IsZero() {
@@ -207,7 +220,7 @@ func (w *worker) startOf(j *Job) time.Time {
 }
 
 // evidence says how the worker ended, for people.
-func (w *worker) evidence() string {
+func (w *worker) evidence(underJob bool) string {
 	who := fmt.Sprintf("%s (pid %d)", w.name, w.pid())
 	tail := ""
 	if w.err != nil {
@@ -239,7 +252,11 @@ func (w *worker) evidence() string {
 	case w.ready == nil:
 		return fmt.Sprintf("%s exited with code %d before it was ready%s", who, st.Code, tail)
 	}
-	return fmt.Sprintf("%s exited with code %d under the job%s", who, st.Code, tail)
+	under := ""
+	if underJob {
+		under = " under the job"
+	}
+	return fmt.Sprintf("%s exited with code %d%s%s", who, st.Code, under, tail)
 }
 
 // crashKind classifies what a Go program printed when it died.
@@ -302,6 +319,9 @@ func (p *Pool) startFailed(c *class, cause error, a *actions) {
 			var a actions
 			p.mu.Lock()
 			p.dispatch(c, &a)
+			if c.known != nil && !c.ready && c.err == nil && len(c.workers) == 0 && !p.closed {
+				p.startWorker(c, 0, &a) // no job needs it, but somebody waits to know its tasks
+			}
 			p.mu.Unlock()
 			a.run(p)
 		})

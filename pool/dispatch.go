@@ -223,6 +223,7 @@ func (p *Pool) startWorker(c *class, slot int, a *actions) {
 	c.starting++
 	p.wg.Add(1)
 	a.starts = append(a.starts, w)
+	p.watch()
 }
 
 // forget removes a worker that has ended.

@@ -66,22 +66,24 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 	var a actions
 	p.mu.Lock()
 	for _, w := range p.workers {
-		if w.state == workerStarting || w.dead || w.flight.n == 0 {
+		if w.dead || w.state != workerStarting && w.flight.n == 0 {
 			continue
 		}
 		busy = true
+		if sizes && w.proc != nil && w.written() > p.cfg.MaxOutput {
+			w.killLocked(killedOutput, fmt.Sprintf("wrote more than %d bytes", p.cfg.MaxOutput))
+		}
+		if w.state == workerStarting {
+			continue
+		}
 		w.observe(now, lost)
-		j := w.flight.get(w.startedID)
-		ran := now.Sub(w.startedAt)
-		if j != nil && j.Timeout > 0 && ran >= j.Timeout && !j.pending.timedOut && !j.pending.cancelled && lost == 0 {
+		j, ran, limit := w.atWork(now)
+		if j != nil && j.Timeout > 0 && ran >= limit && !j.pending.timedOut && !j.pending.cancelled && lost == 0 {
 			j.pending.timedOut = true
 			w.interruptNow(j, &a)
 		}
 		if w.flight.n > 1 && w.cancels && ran > recallAfter(w.class.service) {
 			w.recall(&a)
-		}
-		if sizes && j != nil && w.offsets && w.written() > p.cfg.MaxOutput {
-			w.killLocked(killedOutput, fmt.Sprintf("wrote more than %d bytes", p.cfg.MaxOutput))
 		}
 	}
 	var overdue []*command
@@ -101,6 +103,9 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 
 // observe notes which job the worker runs, and since when.
 func (w *worker) observe(now time.Time, lost time.Duration) {
+	if lost > 0 {
+		w.moved = now // nor did time pass for what it has not started
+	}
 	id := w.flight.first // without a page there is one at a time
 	if w.page != nil {
 		id = min(w.page.Started(0), w.sentID)
@@ -114,6 +119,30 @@ func (w *worker) observe(now time.Time, lost time.Duration) {
 		return
 	}
 	w.startedAt = w.startedAt.Add(lost)
+}
+
+// idleStart is how long a worker may hold jobs of which it starts none, beyond
+// the time that the first of them may take.
+const idleStart = time.Second
+
+// atWork returns the job that the worker runs, since when, and how long it may
+// take. Of a worker that runs none it is the one that it should have started: a
+// worker that was stopped between two jobs must not hold them for ever.
+func (w *worker) atWork(now time.Time) (j *Job, ran, limit time.Duration) {
+	if j = w.flight.get(w.startedID); j != nil {
+		return j, now.Sub(w.startedAt), j.Timeout
+	}
+	j = w.flight.get(w.flight.first)
+	if j == nil || w.flight.first > w.sentID {
+		return nil, now.Sub(w.startedAt), 0
+	}
+	waits := w.startedAt // of the last look that saw it start something
+	for _, t := range []time.Time{j.pending.sent, w.mark, w.moved} {
+		if t.After(waits) {
+			waits = t
+		}
+	}
+	return j, now.Sub(waits), j.Timeout + idleStart
 }
 
 // recallAfter is how long a job may run, in a class whose jobs usually take
@@ -166,9 +195,11 @@ func (w *worker) interrupt(j *Job, a *actions) {
 func (w *worker) interruptNow(j *Job, a *actions) {
 	id := j.pending.id
 	if w.cancels {
-		w.control = append(w.control, ipc.AppendCancel(nil, id, true))
-		w.creditUp.Broadcast()
-		w.kick(a)
+		if id != w.partial { // else with its last chunk
+			w.control = append(w.control, ipc.AppendCancel(nil, id, true))
+			w.creditUp.Broadcast()
+			w.kick(a)
+		}
 	} else if err := w.proc.Terminate(); err != nil {
 		w.p.log.Error("terminate failed", "worker", w.name, "error", err)
 	}

@@ -57,12 +57,13 @@ type Pool struct {
 
 // pendingState is what the pool keeps in a Job.
 type pendingState struct {
-	class   *class
-	seq     uint64 // when it was queued: who waits longest
-	state   jobState
-	attempt int
-	deaths  int // workers that ended under it, not by our hand
-	slot    int
+	class     *class
+	seq       uint64 // when it was queued: who waits longest
+	state     jobState
+	attempt   int
+	deaths    int // workers that ended under it, not by our hand
+	suspected int // workers that ended when it was the first that they had not started
+	slot      int
 
 	w  *worker // in flight: in this worker, under this id
 	id uint64

@@ -1,3 +1,5 @@
+//go:build unix
+
 package pool_test
 
 import (
@@ -585,6 +587,11 @@ func TestStart_FailingProgramEndsInOneError(t *testing.T) {
 			t.Parallel()
 			b := setup(t, pool.Config{Workers: 2, Program: pool.Program{Command: argv}, Restarts: 2})
 			start := time.Now()
+			if name == "dies at once" { // with no job to start a worker for
+				if _, err := b.Tasks(b.ctx, nil); !errors.Is(err, pool.ErrRestartLimit) {
+					t.Errorf("Tasks: %v", err)
+				}
+			}
 			f := submit(b, noop, 1)
 			if _, err := f.Result(b.ctx); !errors.Is(err, pool.ErrRestartLimit) {
 				t.Errorf("error %v", err)
@@ -680,11 +687,13 @@ func TestTerminatedWorker_GivesItsJobsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running := submit(b, nap, time.Minute)
+	mark := filepath.Join(t.TempDir(), "started")
+	running := submit(b, linger, mark)
 	var rest []*pool.Future[int]
 	for i := range 100 {
 		rest = append(rest, submit(b, noop, i))
 	}
+	waitFor(t, func() bool { _, err := os.Stat(mark); return err == nil })
 	syscall.Kill(first, syscall.SIGTERM)
 	if _, err := running.Result(b.ctx); err == nil {
 		t.Error("a task that was interrupted came back as if it had not been")
@@ -695,3 +704,12 @@ func TestTerminatedWorker_GivesItsJobsBack(t *testing.T) {
 		}
 	}
 }
+
+// linger says in a file that it has started, and waits to be interrupted.
+var linger = task.Define("linger", func(ctx context.Context, mark string) (int, error) {
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		return 0, err
+	}
+	<-ctx.Done()
+	return 0, context.Cause(ctx)
+})

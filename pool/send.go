@@ -97,12 +97,13 @@ func (w *worker) yield() {
 }
 
 // pause is the end of writing after an error: the reader sees the same end of
-// the worker and does the rest.
+// the worker, soon, and does the rest.
 func (w *worker) pause() {
 	w.p.mu.Lock()
 	w.dead = true
 	w.yield()
 	w.p.mu.Unlock()
+	w.endsOr("closed its end of the link and went on")
 }
 
 // encode makes the frames of jobs, up to the first whose payload follows in
@@ -208,9 +209,10 @@ func (w *worker) nextChunk(j *Job, n int, last bool) (control [][]byte, granted,
 	}
 	if last {
 		w.partial = 0
-		if j.pending.cancelled {
+		if j.pending.cancelled || j.pending.timedOut {
 			w.control = append(w.control, ipc.AppendCancel(nil, j.pending.id, true))
 		}
 	}
+	w.moved = time.Now()
 	return control, true, true
 }

@@ -14,8 +14,9 @@ import (
 // answer is a result frame on its way to its job.
 type answer struct {
 	msg       ipc.Message
-	job       *Job // nil: it was given back
-	timedOut  bool // as it was when the answer was taken
+	failure   *task.Failure // of a job that failed
+	job       *Job          // nil: it was given back
+	timedOut  bool          // as it was when the answer was taken
 	cancelled bool
 }
 
@@ -47,6 +48,8 @@ func (w *worker) take(msgs [][]byte) error {
 			w.sendControl(ipc.AppendPong(nil, m.ID))
 		case ipc.KindLog:
 			err = w.logLine(&m)
+		case ipc.KindOutput:
+			w.store(&m)
 		case ipc.KindProgress, ipc.KindPong:
 			// Progress has no reader yet; a pong says nothing that a frame does not.
 		default:
@@ -67,17 +70,40 @@ func (w *worker) settleThen(violation error) error {
 	return violation
 }
 
-// accept takes a whole message that ends a job, or a call.
+// accept takes a whole message that ends a job, or a call. A payload that could
+// not be decoded leaves the job unanswered, and the worker without another.
 func (w *worker) accept(m ipc.Message) error {
 	if m.Kind == ipc.KindCall {
 		f := task.NewFailure(fmt.Errorf("this supervisor serves no calls, %q is not known", m.Name))
 		w.sendControl(ipc.AppendReply(nil, m.ID, ipc.StatusFailed, f.Append(nil)))
 		return nil
 	}
+	ans := answer{msg: m}
+	var err error
+	switch m.Status {
+	case ipc.StatusOK:
+		err = ipc.ValidatePayload(m.Body)
+	case ipc.StatusFailed, ipc.StatusCancelled:
+		ans.failure, err = task.DecodeFailure(m.Body)
+	}
+	if err != nil {
+		return &ipc.ProtocolError{Kind: m.Kind, Reason: fmt.Sprintf("payload for job %d: %v", m.ID, err)}
+	}
 	// What the answer is worth is decided in settle, for the whole batch; the
 	// body stays where it is until then.
-	w.answers = append(w.answers, answer{msg: m})
+	w.answers = append(w.answers, ans)
 	return nil
+}
+
+// store adds what a worker says that it printed to what it did print.
+func (w *worker) store(m *ipc.Message) {
+	c := w.out
+	if m.Stream == 2 {
+		c = w.err
+	}
+	if _, err := c.f.Write(m.Body); err != nil {
+		w.p.log.Error("output is lost", "worker", w.name, "error", err)
+	}
 }
 
 // grant takes credit from the worker.
@@ -162,6 +188,9 @@ func (w *worker) settle() error {
 		if len(back) > 0 {
 			p.dispatch(c, &a)
 		}
+		if w.leaving && w.flight.n == 0 {
+			w.leave()
+		}
 	}
 	p.mu.Unlock()
 	a.run(p)
@@ -190,29 +219,18 @@ func (w *worker) match(ans *answer) error {
 	}
 	s := &j.pending
 	if ans.msg.Status == ipc.StatusRecalled && !s.cancelled && !s.timedOut && !s.recalled {
-		w.leave()
+		w.leaving = true
 	}
 	w.flight.take(id)
 	ans.job, ans.timedOut, ans.cancelled = j, s.timedOut, s.cancelled
 	return nil
 }
 
-// leave takes note that the worker gives back jobs that nobody asked for: it has
-// been told to end, by a signal from elsewhere. It gets no more of them, and if it
-// stays all the same it is killed, or the jobs would go round in a circle. The
-// caller holds mu.
+// leave is for a worker that gave back jobs, unasked, and has no others: it was
+// told to end, by a signal from elsewhere. It gets no more of them, and if it
+// stays all the same it is killed, or its slot would be of no use.
 func (w *worker) leave() {
-	if w.leaving {
-		return
-	}
-	w.leaving = true
-	time.AfterFunc(stopGrace, func() {
-		select {
-		case <-w.proc.Done():
-		default:
-			w.killFor(killedProtocol, "gave its jobs back, unasked, and went on")
-		}
-	})
+	w.endsOr("gave its jobs back, unasked, and went on")
 }
 
 // putBack returns jobs that were not started to the head of their queues, in
@@ -245,23 +263,15 @@ func (w *worker) report(ans *answer, took time.Duration) {
 	switch m.Status {
 	case ipc.StatusOK:
 		r.Outcome, r.Value = OK, m.Body
-		if m.Body == nil {
-			r.Value = []byte{}
-		}
 	case ipc.StatusRecalled:
 		r.Outcome, r.Evidence = Cancelled, "cancelled before it started"
 	default:
-		f, err := task.DecodeFailure(m.Body)
-		if err != nil {
-			w.killFor(killedProtocol, fmt.Sprintf("%s described an error badly: %v", w.name, err))
-			r.Outcome, r.Evidence = Protocol, w.killText
-			break
-		}
+		f := ans.failure
 		r.Outcome, r.Failure, r.Evidence = Failed, f, firstLine(f.Error())
 		if f.Panic {
 			r.Which = WhichPanic
 		}
-		if m.Status == ipc.StatusCancelled && j.Timeout > 0 && !ans.cancelled {
+		if m.Status == ipc.StatusCancelled && j.Timeout > 0 && !ans.cancelled && time.Since(s.sent) >= j.Timeout {
 			ans.timedOut = true // the worker's own clock was first
 		}
 	}
@@ -270,7 +280,7 @@ func (w *worker) report(ans *answer, took time.Duration) {
 	switch {
 	case ans.timedOut:
 		r.Outcome, r.Which, r.Evidence = TimedOut, "", timeoutEvidence(j)
-	case ans.cancelled && r.Outcome != OK && r.Outcome != Protocol:
+	case ans.cancelled && r.Outcome != OK:
 		r.Outcome, r.Which = Cancelled, ""
 		if m.Status != ipc.StatusRecalled {
 			r.Evidence = "interrupted"

@@ -2,8 +2,8 @@ package pool
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -134,20 +134,22 @@ func (p *Pool) dismantle() {
 		w.stop()
 	}
 	p.wg.Wait()
+	for _, o := range p.outlets { // no job is left that could use one
+		o.close()
+	}
 	p.unhook()
 	close(p.quit)
 	<-p.ended
 	p.mu.Lock()
 	p.report.WorkersLost = p.lost
-	p.report.Leaked = p.leaked
+	slices.Sort(p.leaked)
+	p.report.Leaked = slices.Compact(p.leaked)
 	p.mu.Unlock()
 	if p.ownsG {
 		if err := p.g.Close(); err != nil {
 			p.log.Error("guardian did not close", "error", err)
-			var leak interface{ Leaked() []int }
-			if errors.As(err, &leak) {
-				p.report.Leaked = append(p.report.Leaked, leak.Leaked()...)
-			}
+		} else {
+			p.report.Leaked = nil // what outlived its own worker or command did not outlive all of them
 		}
 	}
 }

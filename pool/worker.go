@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -55,10 +56,11 @@ type worker struct {
 	sending   bool      // a goroutine is in flush; nobody else writes
 	senderEnd chan struct{}
 	creditUp  *sync.Cond
-	leaving   bool   // it ends by itself: no more jobs
-	dead      bool   // the link is of no more use
-	sentID    uint64 // jobs up to this id have been encoded
-	partial   uint64 // the job whose payload is being sent in chunks, 0 for none
+	leaving   bool      // it ends by itself: no more jobs
+	dead      bool      // the link is of no more use
+	sentID    uint64    // jobs up to this id have been encoded
+	partial   uint64    // the job whose payload is being sent in chunks, 0 for none
+	moved     time.Time // a chunk of it was sent
 	kill      killReason
 	killText  string
 	cause     error // of the end of the link
@@ -133,7 +135,8 @@ func (w *worker) start() (err error) {
 	prog := &w.class.prog
 	c, err := child.Start(w.p.g, &child.Options{
 		Name: w.name, Command: prog.Command, Env: prog.Env, Dir: prog.Dir,
-		Stdout: w.out.f, Stderr: w.err.f, Page: true,
+		Stdout: w.out.f, Stderr: w.err.f, Page: true, FrameTime: w.p.cfg.frameTime,
+		CPUs: max(1, runtime.NumCPU()/w.p.cfg.Workers),
 	})
 	if err != nil {
 		return err
@@ -227,10 +230,18 @@ func (w *worker) event(e WorkerEvent) {
 	}
 }
 
+// awaited reports whether the worker owes an answer.
+func (w *worker) awaited() bool {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	return w.flight.n > 0
+}
+
 // read gets results until the link ends.
 func (w *worker) read() error {
 	ctx := context.Background()
 	msgs := make([][]byte, 256)
+	w.link.Reader().Spin(w.awaited)
 	for {
 		n, err := w.jobs.GetBatch(ctx, msgs)
 		if err != nil {
@@ -281,6 +292,18 @@ func (w *worker) stop() {
 		<-w.proc.Done()
 		timer.Stop()
 	}()
+}
+
+// endsOr gives the worker, which has done what only one does that ends, a moment
+// to end, and kills it if it does not.
+func (w *worker) endsOr(violation string) {
+	time.AfterFunc(stopGrace, func() {
+		select {
+		case <-w.proc.Done():
+		default:
+			w.killFor(killedProtocol, violation)
+		}
+	})
 }
 
 // linkEnded reports whether an error of the link says only that the other side

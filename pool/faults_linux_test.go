@@ -1,0 +1,642 @@
+package pool_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/pool"
+)
+
+// faults is the corpus: deaths, then what goes over the link and the shared
+// page, then output. Those of msgpack are added below.
+var faults = slicesOf(deaths, streams, answers, floods, lies, outputs, payloads())
+
+func slicesOf(groups ...[]fault) (all []fault) {
+	for _, g := range groups {
+		all = append(all, g...)
+	}
+	return all
+}
+
+// short gives the job a timeout, for workers that would go on for ever.
+func short(j *pool.Job) { j.Timeout = 150 * time.Millisecond }
+
+var deaths = []fault{
+	{name: "exit before ready", want: pool.OK, evidence: "exited with code 3 before it was ready: no model",
+		play: func(*faulty) { fmt.Fprintln(os.Stderr, "no model"); os.Exit(3) }},
+	{name: "crash loop at start", want: pool.Internal, which: pool.WhichStart, behind: pool.Internal, always: true, evidence: "restart limit reached",
+		play: func(*faulty) { os.Exit(3) }},
+	{name: "exit 0 without a result", want: pool.Crashed, evidence: "exited with code 0 under the job",
+		play: func(f *faulty) { f.begin() }},
+	{name: "exit after the result", want: pool.OK, evidence: "exited with code 5",
+		play: func(f *faulty) { f.answer(f.beginPaged()); os.Exit(5) }},
+	{name: "result in the ring, then SIGKILL", want: pool.OK, evidence: "SIGKILL",
+		play: func(f *faulty) {
+			m := f.beginPaged()
+			f.publish(ipc.AppendFrame(nil, ipc.AppendResult(nil, m.ID, ipc.StatusOK, m.Body)))
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}},
+	{name: "half of the result in the ring, then SIGKILL", want: pool.Crashed, evidence: "SIGKILL, sender unknown",
+		play: func(f *faulty) {
+			m := f.beginPaged()
+			b := ipc.AppendFrame(nil, ipc.AppendResult(nil, m.ID, ipc.StatusOK, m.Body))
+			f.publish(b[:len(b)-1])
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}},
+	{name: "stopped under the job", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
+		play: func(f *faulty) { f.begin(); stop() }},
+	{name: "stopped before the job starts", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
+		play: func(f *faulty) { f.readyPaged(); stop() }},
+	{name: "hangs", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
+		play: func(f *faulty) { f.begin(); hang() }},
+	{name: "ignores SIGTERM", want: pool.TimedOut, evidence: "was killed", job: short,
+		play: func(f *faulty) { signal.Ignore(syscall.SIGTERM); f.begin(); hang() },
+		check: func(v *verdict, r *pool.Result) {
+			if r.Signal != int(syscall.SIGKILL) {
+				v.errorf("ended by signal %d", r.Signal)
+			}
+		}},
+	{name: "abort", want: pool.Crashed, evidence: "SIGABRT: assertion failed",
+		play: func(f *faulty) {
+			f.begin()
+			fmt.Fprintln(os.Stderr, "assertion failed")
+			dieOf(syscall.SIGABRT)
+		}},
+	{name: "segmentation fault", want: pool.Crashed, evidence: "SIGSEGV",
+		play: func(f *faulty) { f.begin(); dieOf(syscall.SIGSEGV) }},
+	{name: "fatal error of the runtime", want: pool.Crashed, which: pool.WhichFatal, evidence: "fatal error: sync: unlock of unlocked mutex",
+		play: func(f *faulty) { f.begin(); new(sync.Mutex).Unlock() }},
+	{name: "panic outside of the task", want: pool.Crashed, which: pool.WhichPanic, evidence: "panic: aargh",
+		play: func(f *faulty) { f.begin(); go panic("aargh"); hang() }},
+	{name: "a job that is too much before it starts", want: pool.Crashed, evidence: "exited with code 7 under the job", always: true,
+		play: func(f *faulty) {
+			f.readyPaged()
+			for {
+				m := f.job()
+				if string(m.Label) == "first" {
+					os.Exit(7)
+				}
+				f.page.SetStarted(0, m.ID)
+				f.answer(m)
+			}
+		}},
+	{name: "a daemon keeps the link open", want: pool.Crashed, evidence: "exited with code 0 under the job",
+		play: func(f *faulty) { f.begin(); f.daemon() }},
+	{name: "a daemon keeps the link open before ready", want: pool.OK, evidence: "exited with code 0 before it was ready",
+		play: func(f *faulty) { f.daemon() }},
+	{name: "a daemon keeps a large job's link open", want: pool.Crashed, evidence: "exited with code 0 under the job", job: large, memory: 8 << 20,
+		play: func(f *faulty) { f.begin(); f.daemon() }},
+	{name: "closes its output and goes on", want: pool.Protocol, evidence: "closed its end of the link and went on",
+		play: func(f *faulty) { f.begin(); f.out.Close(); hang() }},
+	{name: "closes its input and goes on", want: pool.Protocol, evidence: "closed its end of the link and went on", job: large, memory: 8 << 20,
+		play: func(f *faulty) { f.begin(); syscall.Close(boot.In); hang() }},
+}
+
+// large gives the job a payload that no pipe holds.
+func large(j *pool.Job) {
+	j.Task = echo.Name()
+	j.Payload, _ = echo.EncodeIn(nil, make([]byte, ipc.MaxMessage-16))
+}
+
+// dieOf ends this process by a signal. A shell takes its place before: Go's
+// runtime would make a report of the signal, and exit.
+func dieOf(sig syscall.Signal) {
+	err := syscall.Exec("/bin/sh", []string{"sh", "-c", fmt.Sprintf("ulimit -c 0; kill -%d $$", sig)}, os.Environ())
+	fmt.Fprintln(os.Stderr, err)
+}
+
+// daemon starts a process that outlives this one, out of its session and without
+// its environment, and has all its descriptors.
+func (f *faulty) daemon() {
+	cmd := exec.Command("/bin/sh", "-c", "setsid sleep 60 & echo $! >"+filepath.Join(f.dir, "daemon"))
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.NewFile(uintptr(boot.In), "in"), f.out, os.Stderr
+	f.must(cmd.Run())
+	// It has left the session when it is what it was to become.
+	b, err := os.ReadFile(filepath.Join(f.dir, "daemon"))
+	f.must(err)
+	for name := ""; name != "sleep\n"; time.Sleep(time.Millisecond) {
+		comm, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/comm")
+		name = string(comm)
+	}
+}
+
+// hurried makes a frame's time 200 times shorter.
+func hurried(c *pool.Config) {
+	c.SetFrameTime(func(d time.Duration) time.Duration { return d / 200 })
+}
+
+func head(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+
+func noise(n int) []byte {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+// writes is a worker that answers its first job with these bytes and goes on.
+func writes(b []byte) func(*faulty) {
+	return func(f *faulty) { f.begin(); f.raw(b); hang() }
+}
+
+var streams = []fault{
+	{name: "text on the link", want: pool.Protocol, evidence: "frame of ", play: writes([]byte("processing item 17 of 400\n"))},
+	{name: "zeros on the link", want: pool.Protocol, evidence: "frame of 0 bytes", play: writes(make([]byte, 1<<16))},
+	{name: "noise on the link", want: pool.Protocol, evidence: "frame of ", play: writes(noise(1 << 20))},
+	{name: "length 0", want: pool.Protocol, evidence: "frame of 0 bytes", play: writes(head(0))},
+	{name: "length over the cap", want: pool.Protocol, evidence: "frame of 1048577 bytes", play: writes(head(ipc.MaxFrame + 1))},
+	{name: "length of 4 GiB", want: pool.Protocol, evidence: "frame of 4294967295 bytes", play: writes(head(1<<32 - 1))},
+	{name: "half a frame, then death", want: pool.Crashed, evidence: "exited with code 6 under the job",
+		play: func(f *faulty) { f.begin(); f.raw(append(head(1<<20), noise(1<<19)...)); os.Exit(6) }},
+	{name: "half a frame, then silence", want: pool.Protocol, evidence: "frame did not end within", config: hurried,
+		play: writes(append(head(1000), make([]byte, 500)...))},
+	{name: "half a head, then silence", want: pool.Protocol, evidence: "frame did not end within", config: hurried,
+		play: writes([]byte{0, 0})},
+	{name: "half of ready, then silence", want: pool.OK, evidence: "not ready within", config: func(c *pool.Config) { c.Program.StartTimeout = 300 * time.Millisecond },
+		play: func(f *faulty) {
+			b := ipc.AppendFrame(nil, f.readyBody(nil))
+			f.raw(b[:len(b)-1])
+			hang()
+		}},
+	{name: "one byte at a time", want: pool.OK,
+		play: func(f *faulty) {
+			slowly := func(body []byte) {
+				for _, b := range ipc.AppendFrame(nil, body) {
+					f.raw([]byte{b})
+					time.Sleep(time.Millisecond)
+				}
+			}
+			slowly(f.readyBody(nil))
+			m := f.job()
+			slowly(ipc.AppendResult(nil, m.ID, ipc.StatusOK, m.Body))
+			f.serve()
+		}},
+	{name: "kind 99", want: pool.Protocol, evidence: "no such kind", play: writes(ipc.AppendFrame(nil, []byte{0x93, 99, 1, 1}))},
+	{name: "kind of a supervisor", want: pool.Protocol, evidence: "job frame: not for a supervisor",
+		play: writes(ipc.AppendFrame(nil, ipc.AppendJob(nil, 1, "noop", 1, 0, "", "", []byte{1})))},
+	{name: "ready again", want: pool.Protocol, evidence: "ready frame: out of place",
+		play: func(f *faulty) { f.begin(); f.ready(); hang() }},
+	{name: "another version in ready", want: pool.OK, evidence: "worker answers with 2",
+		play: func(f *faulty) { f.send(f.readyBody(func(r *ipc.Ready) { r.Version = 2 })); hang() }},
+	{name: "another nonce in ready", want: pool.OK, evidence: "not ready within 300ms", config: func(c *pool.Config) { c.Program.StartTimeout = 300 * time.Millisecond },
+		play: func(f *faulty) { f.send(f.readyBody(func(r *ipc.Ready) { r.Nonce[3]++ })); hang() }},
+	{name: "prints its input", want: pool.OK, evidence: "nonce in something else",
+		play: func(f *faulty) { f.greet(); f.raw(ipc.AppendHello(nil, f.hello)); hang() }},
+	{name: "floods the link before ready", want: pool.OK, evidence: "not ready within 300ms", config: func(c *pool.Config) { c.Program.StartTimeout = 300 * time.Millisecond },
+		play: func(f *faulty) {
+			for text := noise(1 << 16); ; {
+				f.raw(text)
+			}
+		}},
+}
+
+var answers = []fault{
+	{name: "result twice", want: pool.OK, evidence: "for job 1, which it has answered before",
+		play: func(f *faulty) {
+			m := f.beginPaged()
+			b := ipc.AppendFrame(nil, ipc.AppendResult(nil, m.ID, ipc.StatusOK, m.Body))
+			f.raw(append(b, b...))
+			hang()
+		}},
+	{name: "result of a finished job", want: pool.OK, evidence: "for job 1, which it has answered before",
+		play: func(f *faulty) {
+			m := f.beginPaged()
+			f.answer(m)
+			f.job()
+			f.answer(m)
+			hang()
+		}},
+	{name: "result of an unknown job", want: pool.Protocol, evidence: "for job 18446744073709551615, which it has not been given",
+		play: func(f *faulty) { m := f.begin(); m.ID = 1<<64 - 1; f.answer(m); hang() }},
+	{name: "result of a job not yet sent", want: pool.Protocol, evidence: "for job 2, which it has not been given",
+		play: func(f *faulty) { m := f.begin(); m.ID = 2; f.answer(m); hang() }},
+	{name: "result of a job that is half sent", want: pool.Protocol, evidence: "for job 1, which it has not been given", job: large, memory: 8 << 20,
+		play: func(f *faulty) { m := f.begin(); m.Body = []byte{1}; f.answer(m); hang() }},
+	{name: "gives the job back and goes on", want: pool.OK, evidence: "gave its jobs back, unasked, and went on",
+		play: func(f *faulty) {
+			f.readyPaged()
+			f.send(ipc.AppendResult(nil, f.job().ID, ipc.StatusRecalled, nil))
+			hang()
+		}},
+	{name: "gives every job back", want: pool.Internal, which: pool.WhichStart, behind: pool.Internal, always: true, evidence: "restart limit reached",
+		play: func(f *faulty) {
+			f.readyPaged()
+			f.send(ipc.AppendResult(nil, f.job().ID, ipc.StatusRecalled, nil))
+		}},
+	{name: "chunk of an id that is not open", want: pool.Protocol, evidence: "chunk for id 1, which is not open",
+		play: func(f *faulty) { m := f.begin(); f.send(ipc.AppendData(nil, m.ID, []byte{1})); hang() }},
+	{name: "more chunks than announced", want: pool.Protocol, evidence: "more than the 70000 bytes that were announced",
+		play: func(f *faulty) {
+			m := f.begin()
+			f.send(ipc.AppendResult(nil, m.ID, ipc.StatusOK, make([]byte, 70000)))
+			f.send(ipc.AppendData(nil, m.ID, make([]byte, ipc.MaxInline)))
+			f.send(ipc.AppendData(nil, m.ID, make([]byte, ipc.MaxInline)))
+			hang()
+		}},
+	{name: "two payloads at a time", want: pool.Protocol, evidence: "begins before that of result 1 is complete",
+		play: func(f *faulty) {
+			m := f.begin()
+			f.send(ipc.AppendResult(nil, m.ID, ipc.StatusOK, make([]byte, 70000)))
+			f.send(ipc.AppendCall(nil, 1, "x", make([]byte, 70000)))
+			hang()
+		}},
+	{name: "result of 4 EiB", want: pool.Protocol, evidence: "payload of 4611686018427387904 bytes",
+		play: func(f *faulty) { m := f.begin(); f.send(announce(m.ID, 1<<62)); hang() }},
+	{name: "result over the cap", want: pool.Protocol, evidence: "payload of 67108865 bytes",
+		play: func(f *faulty) { m := f.begin(); f.send(announce(m.ID, ipc.MaxMessage+1)); hang() }},
+	{name: "large result that does not come", want: pool.Crashed, evidence: "exited with code 0 under the job",
+		play: func(f *faulty) {
+			m := f.begin()
+			f.send(announce(m.ID, ipc.MaxMessage))
+			f.send(ipc.AppendData(nil, m.ID, make([]byte, ipc.MaxInline)))
+		}},
+	{name: "largest result", want: pool.OK, memory: 4 * ipc.MaxMessage,
+		play: func(f *faulty) {
+			m := f.begin()
+			b := append([]byte{0xc6}, head(ipc.MaxMessage-5)...)
+			b = append(b, make([]byte, ipc.MaxMessage-5)...)
+			f.send(announce(m.ID, uint64(len(b))))
+			for ; len(b) > 0; b = b[min(len(b), ipc.MaxInline):] {
+				f.send(ipc.AppendData(nil, m.ID, b[:min(len(b), ipc.MaxInline)]))
+			}
+			f.serve()
+		},
+		check: func(v *verdict, r *pool.Result) {
+			if len(r.Value) != ipc.MaxMessage {
+				v.errorf("%d bytes arrived", len(r.Value))
+			}
+		}},
+	{name: "chunks of one byte", want: pool.OK,
+		play: func(f *faulty) {
+			m := f.begin()
+			const n = 100000
+			value := append(append([]byte{0xc6}, head(n-5)...), make([]byte, n-5)...)
+			f.send(announce(m.ID, n))
+			var frames []byte
+			for i := range value {
+				frames = ipc.AppendFrame(frames, ipc.AppendData(nil, m.ID, value[i:i+1]))
+			}
+			f.raw(frames)
+			f.serve()
+		},
+		check: func(v *verdict, r *pool.Result) {
+			if len(r.Value) != 100000 {
+				v.errorf("%d bytes arrived", len(r.Value))
+			}
+		}},
+}
+
+// announce is a result whose payload follows.
+func announce(id, size uint64) []byte {
+	b := []byte{0x94, byte(ipc.KindResult), 0xcf}
+	b = binary.BigEndian.AppendUint64(b, id)
+	return binary.BigEndian.AppendUint64(append(b, 0, 0xcf), size)
+}
+
+// floodsWith is a worker that sends the same frame for ever under its first job,
+// and reads nothing.
+func floodsWith(frame func(id uint64) []byte, caps ...ipc.Capability) func(*faulty) {
+	return func(f *faulty) {
+		f.ready(caps...)
+		m := f.job()
+		many := bytes.Repeat(ipc.AppendFrame(nil, frame(m.ID)), 100)
+		for {
+			f.raw(many)
+		}
+	}
+}
+
+var floods = []fault{
+	{name: "floods with log lines", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
+		config: func(c *pool.Config) { c.OnLog = func(pool.LogEvent) {} },
+		play: floodsWith(func(id uint64) []byte {
+			return ipc.AppendLog(nil, id, ipc.LevelInfo, strings.Repeat("x", 1000), nil)
+		})},
+	{name: "floods with progress", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
+		play: floodsWith(func(id uint64) []byte { return ipc.AppendProgress(nil, id, []byte{1}) })},
+	{name: "floods with pings", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
+		play: floodsWith(func(id uint64) []byte { return ipc.AppendPing(nil, id) })},
+	{name: "floods with calls", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
+		play: floodsWith(func(id uint64) []byte { return ipc.AppendCall(nil, id, strings.Repeat("x", ipc.MaxName), []byte{1}) })},
+	{name: "floods with output frames", want: pool.Limited, which: pool.WhichOutput, evidence: "wrote more than 8388608 bytes",
+		config: func(c *pool.Config) { c.MaxOutput = 8 << 20 },
+		play:   floodsWith(func(id uint64) []byte { return ipc.AppendOutput(nil, id, 1, make([]byte, ipc.MaxInline)) })},
+	{name: "grants credit without end", want: pool.Protocol, evidence: "credit frame: ",
+		play: func(f *faulty) {
+			f.send(f.readyBody(func(r *ipc.Ready) { r.Credit = 1 << 16 }, ipc.CapCredit))
+			f.job()
+			for {
+				f.send(ipc.AppendCredit(nil, 1<<63))
+			}
+		}},
+	{name: "stops reading under a large job", want: pool.TimedOut, evidence: "timeout of 150ms", memory: 8 << 20,
+		job:  func(j *pool.Job) { short(j); large(j) },
+		play: func(f *faulty) { f.begin(); hang() }},
+	{name: "stops reading under a large job, with page", want: pool.TimedOut, evidence: "timeout of 150ms", memory: 8 << 20,
+		job:  func(j *pool.Job) { short(j); large(j) },
+		play: func(f *faulty) { f.readyPaged(); f.job(); hang() }},
+	{name: "never grants credit", want: pool.TimedOut, evidence: "timeout of 150ms", memory: 8 << 20,
+		job: func(j *pool.Job) { short(j); large(j) },
+		play: func(f *faulty) {
+			f.send(f.readyBody(func(r *ipc.Ready) { r.Credit = 1 << 16 }, ipc.CapCredit))
+			for {
+				f.job()
+			}
+		}},
+}
+
+var lies = []fault{
+	{name: "started 2^63", want: pool.Crashed, evidence: "exited with code 0 under the job",
+		play: func(f *faulty) { f.readyPaged(); f.job(); f.page.SetStarted(0, 1<<63) }},
+	{name: "started 2^63 and works", want: pool.OK,
+		play: func(f *faulty) {
+			f.readyPaged()
+			for {
+				m := f.job()
+				f.page.SetStarted(0, 1<<63)
+				f.answer(m)
+			}
+		}},
+	{name: "started never and works", want: pool.OK,
+		play: func(f *faulty) {
+			f.readyPaged()
+			for {
+				f.answer(f.job())
+			}
+		}},
+	{name: "end far ahead", want: pool.Crashed, evidence: "exited with code 0 under the job",
+		play: func(f *faulty) { f.beginPaged(); f.page.SetEnd(1<<64 - 1) }},
+	{name: "end behind", want: pool.Crashed, evidence: "exited with code 0 under the job",
+		play: func(f *faulty) { f.beginPaged(); f.page.SetEnd(1) }},
+	{name: "garbage in the ring", want: pool.Protocol, evidence: "frame of ",
+		play: func(f *faulty) { f.beginPaged(); f.publish(noise(100000)) }},
+	{name: "a ring full of zeros", want: pool.Protocol, evidence: "frame of 0 bytes",
+		play: func(f *faulty) { f.beginPaged(); f.page.SetEnd(f.wrote + ipc.RingSize) }},
+	{name: "a ring of results", want: pool.OK, evidence: "which it has answered before",
+		play: func(f *faulty) {
+			m := f.beginPaged()
+			f.publish(bytes.Repeat(ipc.AppendFrame(nil, ipc.AppendResult(nil, m.ID, ipc.StatusOK, m.Body)), 1000))
+		}},
+	{name: "page overwritten", want: pool.Crashed, evidence: "exited with code 0 under the job",
+		play: func(f *faulty) {
+			f.beginPaged()
+			ring := f.page.Ring()
+			copy(ring, noise(len(ring)))
+			for slot := range ipc.MaxSlots {
+				f.page.SetStarted(slot, rand.Uint64()|1<<40)
+			}
+			f.page.SetEnd(rand.Uint64() | 1<<40)
+		}},
+	{name: "credit 2^63", want: pool.OK, job: large, memory: 4 * ipc.MaxMessage,
+		play: func(f *faulty) {
+			f.send(f.readyBody(func(r *ipc.Ready) { r.Credit = 1 << 63 }, ipc.CapCredit))
+			m := f.job()
+			for got := uint64(0); got < m.Size; {
+				body, err := f.in.Next()
+				f.must(err)
+				data, err := ipc.Parse(body)
+				f.must(err)
+				got += uint64(len(data.Body))
+			}
+			m.Body = []byte{1}
+			f.answer(m)
+			f.serve()
+		}},
+	{name: "offsets beyond the files", want: pool.OK, check: wrote("printed", ""),
+		play: func(f *faulty) {
+			m := f.beginPaged()
+			os.Stdout.WriteString("printed")
+			f.send(ipc.AppendResultOffsets(nil, m.ID, ipc.StatusOK, m.Body, 1<<64-1, 1<<63))
+			f.serve()
+		}},
+	{name: "offsets that go back", want: pool.OK, check: wrote("printed", ""),
+		play: func(f *faulty) {
+			m := f.beginPaged()
+			os.Stdout.WriteString("printed")
+			f.send(ipc.AppendResultOffsets(nil, m.ID, ipc.StatusOK, m.Body, 7, 0))
+			for {
+				m = f.job()
+				f.page.SetStarted(0, m.ID)
+				f.send(ipc.AppendResultOffsets(nil, m.ID, ipc.StatusOK, m.Body, 0, 0))
+			}
+		}},
+}
+
+// wrote checks the output of the first job.
+func wrote(stdout, stderr string) func(*verdict, *pool.Result) {
+	return func(v *verdict, r *pool.Result) {
+		if out, err := string(r.Stdout.Tail(100)), string(r.Stderr.Tail(100)); out != stdout || err != stderr {
+			v.errorf("output %q and %q, want %q and %q", out, err, stdout, stderr)
+		}
+	}
+}
+
+func atMost8MiB(c *pool.Config) { c.MaxOutput = 8 << 20 }
+
+// flood writes to stderr, without newlines, for ever.
+func floodStderr() {
+	for text := bytes.Repeat([]byte{'x'}, 1<<16); ; {
+		os.Stderr.Write(text)
+	}
+}
+
+const longLine = 100 << 20
+
+var outputs = []fault{
+	{name: "floods stderr", want: pool.Limited, which: pool.WhichOutput, evidence: "wrote more than 8388608 bytes", config: atMost8MiB,
+		play: func(f *faulty) { f.begin(); floodStderr() }},
+	{name: "floods stderr, with page", want: pool.Limited, which: pool.WhichOutput, evidence: "wrote more than 8388608 bytes", config: atMost8MiB,
+		play: func(f *faulty) { f.beginPaged(); floodStderr() }},
+	{name: "floods stderr before ready", want: pool.OK, evidence: "wrote more than 8388608 bytes", config: atMost8MiB,
+		play: func(*faulty) { floodStderr() }},
+	{name: "floods stderr before the job starts", want: pool.OK, evidence: "wrote more than 8388608 bytes", config: atMost8MiB,
+		play: func(f *faulty) { f.readyPaged(); floodStderr() }},
+	{name: "a line of 100 MiB", want: pool.OK,
+		play: func(f *faulty) {
+			m := f.begin()
+			part := bytes.Repeat([]byte{'x'}, 1<<20)
+			for range longLine / len(part) {
+				os.Stdout.Write(part)
+			}
+			f.answer(m)
+			f.serve()
+		},
+		check: func(v *verdict, r *pool.Result) {
+			var n counter
+			if size, err := r.Stdout.WriteTo(&n); err != nil || size != longLine || n != longLine {
+				v.errorf("%d bytes of output, %v", n, err)
+			}
+		}},
+	{name: "64 KiB and a byte", want: pool.OK,
+		play: func(f *faulty) {
+			m := f.begin()
+			os.Stdout.Write(make([]byte, 64<<10+1))
+			f.answer(m)
+			f.serve()
+		},
+		check: func(v *verdict, r *pool.Result) {
+			if r.Stdout.Len() != 64<<10+1 {
+				v.errorf("%d bytes of output", r.Stdout.Len())
+			}
+		}},
+	{name: "output frames", want: pool.OK, check: wrote("said", "and complained"),
+		play: func(f *faulty) {
+			m := f.begin()
+			f.send(ipc.AppendOutput(nil, m.ID, 1, []byte("sa")))
+			f.send(ipc.AppendOutput(nil, m.ID, 2, []byte("and complained")))
+			f.send(ipc.AppendOutput(nil, m.ID, 1, []byte("id")))
+			f.answer(m)
+			f.serve()
+		}},
+	{name: "escape sequences as last words", want: pool.Crashed, evidence: "exited with code 1 under the job: ]0;owned[31m",
+		play: func(f *faulty) {
+			f.begin()
+			os.Stderr.WriteString("\x1b]0;owned\x07\x1b[31m" + "\xff\xfe\u009b\n")
+			os.Exit(1)
+		}},
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// bombs are msgpack values that must not reach a decoder.
+var bombs = []struct {
+	name string
+	b    []byte
+}{
+	{"array of 4 G", []byte{0xdd, 0xff, 0xff, 0xff, 0xff}},
+	{"map of 4 G", []byte{0xdf, 0xff, 0xff, 0xff, 0xff}},
+	{"bin of 2 GiB", []byte{0xc6, 0x80, 0, 0, 0}},
+	{"8,000 nested arrays of 65,535", bytes.Repeat([]byte{0xdc, 0xff, 0xff}, 8000)},
+	{"nested a million deep", append(bytes.Repeat([]byte{0x91}, 1_000_000), 0xc0)},
+	{"the same key twice", []byte{0x82, 0xa1, 'a', 1, 0xa1, 'a', 2}},
+	{"a key that is an array", []byte{0x81, 0x90, 1}},
+	{"byte 0xc1", []byte{0xc1}},
+	{"cut short", []byte{0xa5, 'a'}},
+}
+
+// payloads makes a fault of each bomb in each place.
+func payloads() (all []fault) {
+	for _, bomb := range bombs {
+		all = append(all,
+			fault{name: "in ready: " + bomb.name, want: pool.OK, evidence: "protocol violation in ready frame",
+				play: func(f *faulty) { f.send(f.readyWith("extra", bomb.b)); hang() }},
+			fault{name: "in an envelope: " + bomb.name, want: pool.Protocol, evidence: "protocol violation in result frame",
+				play: func(f *faulty) {
+					m := f.begin()
+					b := ipc.AppendResultOffsets(nil, m.ID, ipc.StatusOK, m.Body, 0, 0)
+					b[0]++ // a seventh element, which only a later version knows
+					f.send(append(b, bomb.b...))
+					hang()
+				}},
+			fault{name: "as a result: " + bomb.name, want: pool.Protocol, evidence: "payload for job 1",
+				play: func(f *faulty) { m := f.begin(); f.result(m.ID, ipc.StatusOK, bomb.b) }},
+			fault{name: "as an error: " + bomb.name, want: pool.Protocol, evidence: "payload for job 1",
+				play: func(f *faulty) { m := f.begin(); f.result(m.ID, ipc.StatusFailed, bomb.b) }},
+		)
+		if len(bomb.b) <= ipc.MaxInline {
+			all = append(all, fault{name: "in a log line: " + bomb.name, want: pool.Protocol, evidence: "protocol violation",
+				play: func(f *faulty) {
+					m := f.begin()
+					f.send(ipc.AppendLog(nil, m.ID, ipc.LevelInfo, "", bomb.b))
+					hang()
+				}})
+		}
+	}
+	for _, c := range []struct {
+		key string
+		b   []byte
+	}{
+		{"program", []byte{0xa2, 0xff, 0xfe}}, // no UTF-8
+		{"program", []byte{0xc4, 1, 'x'}},
+		{"program", []byte{0xd4, 1, 1}}, // an extension
+		{"version", []byte{0xd4, 1, 1}},
+		{"version", []byte{0xff}},                                                // −1
+		{"window", []byte{0xcf, 0x80, 0, 0, 0, 0, 0, 0, 0}},                      // 2^63
+		{"window", []byte{0xd3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}, // −1
+		{"window", []byte{0}},
+		{"window", []byte{0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0}}, // 1.0
+		{"threads", []byte{2}},
+		{"credit", []byte{1}},
+		{"tasks", []byte{0x91, 1}},
+		{"capabilities", []byte{0x81, 1, 1}},
+		{"capabilities", append([]byte{0xdc, 0, 65}, bytes.Repeat([]byte{0xa1, 'x'}, 65)...)},
+	} {
+		all = append(all, fault{name: "ready with " + c.key + " " + strconv.Quote(string(c.b[:min(len(c.b), 9)])), want: pool.OK, evidence: "protocol violation in ready frame",
+			play: func(f *faulty) { f.send(f.readyWith(c.key, c.b)); hang() }})
+	}
+	return append(all,
+		fault{name: "ready with more behind it", want: pool.OK, evidence: "protocol violation in ready frame: 1 trailing bytes",
+			play: func(f *faulty) { f.send(append(f.readyBody(nil), 0xc0)); hang() }},
+		fault{name: "result with more behind it", want: pool.Protocol, evidence: "protocol violation in result frame: 1 trailing bytes",
+			play: func(f *faulty) { m := f.begin(); f.send(append(ipc.AppendResult(nil, m.ID, 0, m.Body), 0xc0)); hang() }},
+		fault{name: "value with more behind it", want: pool.Protocol, evidence: "1 trailing bytes",
+			play: func(f *faulty) { m := f.begin(); f.result(m.ID, ipc.StatusOK, []byte{1, 1}) }},
+		fault{name: "result without a value", want: pool.Protocol, evidence: "payload for job 1",
+			play: func(f *faulty) { m := f.begin(); f.result(m.ID, ipc.StatusOK, nil) }},
+		fault{name: "log line that is no UTF-8", want: pool.Protocol, evidence: "protocol violation in log frame",
+			play: func(f *faulty) {
+				m := f.begin()
+				f.send([]byte{0x95, byte(ipc.KindLog), byte(m.ID), byte(ipc.LevelInfo), 0xa1, 0xff, 0xc4, 0})
+				hang()
+			}},
+		fault{name: "id −1", want: pool.Protocol, evidence: "bad or missing id",
+			play: func(f *faulty) { f.begin(); f.send([]byte{0x94, byte(ipc.KindResult), 0xff, 0, 0xc4, 1, 1}); hang() }},
+		fault{name: "status 9", want: pool.Protocol, evidence: "bad or missing status",
+			play: func(f *faulty) { f.begin(); f.send([]byte{0x94, byte(ipc.KindResult), 1, 9, 0xc4, 1, 1}); hang() }},
+		fault{name: "extension as id", want: pool.Protocol, evidence: "bad or missing id",
+			play: func(f *faulty) {
+				f.begin()
+				f.send([]byte{0x94, byte(ipc.KindResult), 0xd4, 1, 1, 0, 0xc4, 1, 1})
+				hang()
+			}},
+	)
+}
+
+// readyWith is a ready frame's body whose map has one key more, or another value
+// for one that it needs.
+func (f *faulty) readyWith(key string, value []byte) []byte {
+	f.greet()
+	b := append([]byte{0x94, byte(ipc.KindReady), 0, 0xc4, ipc.NonceSize}, f.hello.Nonce[:]...)
+	n := byte(0x82)
+	if key == "version" {
+		n--
+	}
+	b = append(b, n)
+	if key != "version" {
+		b = append(b, "\xa7version\x01"...)
+	}
+	b = append(b, 0xa0|byte(len(key)))
+	return append(append(b, key...), value...)
+}
+
+// result sends a result, in chunks if it has to, and goes on.
+func (f *faulty) result(id uint64, status ipc.Status, payload []byte) {
+	f.send(ipc.AppendResult(nil, id, status, payload))
+	if len(payload) > ipc.MaxInline {
+		for ; len(payload) > 0; payload = payload[min(len(payload), ipc.MaxInline):] {
+			f.send(ipc.AppendData(nil, id, payload[:min(len(payload), ipc.MaxInline)]))
+		}
+	}
+	hang()
+}
