@@ -83,7 +83,8 @@ func TestHostileWorker(t *testing.T) {
 			defer cancel()
 			dir := t.TempDir()
 			cmd := exec.CommandContext(ctx, "/proc/self/exe")
-			cmd.Env = append(os.Environ(), supervisorEnv+"="+f.name, faultDirEnv+"="+dir)
+			cmd.Env = append(os.Environ(), supervisorEnv+"="+f.name, faultDirEnv+"="+dir,
+				"GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE")) // else each process takes a second to end
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
