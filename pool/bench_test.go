@@ -1,3 +1,5 @@
+//go:build unix
+
 package pool_test
 
 import (
@@ -77,7 +79,7 @@ func BenchmarkPingPong(b *testing.B) {
 
 // BenchmarkCall is one job in flight: a round trip.
 func BenchmarkCall(b *testing.B) {
-	p := newBench(b, 1)
+	p := newBench(b, 2)
 	in := make([]byte, 64)
 	ctx := context.Background()
 	for b.Loop() {

@@ -96,49 +96,47 @@ func (c *command) run(r *Result) error {
 	if stdin != nil {
 		defer stdin.Close()
 	}
-	var theirs [2]*os.File
-	for i, st := range []*stream{&c.stdout, &c.stderr} {
-		st.c = c
-		if st.r, theirs[i], err = os.Pipe(); err != nil {
-			closeAll(c.stdout.r, theirs[0])
-			return ours(err)
-		}
+	out, err := p.outlet()
+	if err != nil {
+		return ours(err)
 	}
+	c.stdout.c, c.stderr.c = c, c
+	out.begin(&c.stdout, &c.stderr)
+	r.Start = time.Now()
 	proc, err := p.g.Start(&spawn.Spec{
 		Path: path, Argv: cmd.Argv, Env: cmd.Env, Dir: cmd.Dir,
-		Files: []*os.File{stdin, theirs[0], theirs[1]},
+		Files: []*os.File{stdin, out.stdout.w, out.stderr.w},
+		Brief: true,
 	})
-	closeAll(theirs[:]...)
 	if err != nil {
-		closeAll(c.stdout.r, c.stderr.r)
+		out.end()
+		out.close()
 		return err
 	}
-	r.Start = time.Now()
 	r.PID = proc.PID()
 	p.mu.Lock()
 	c.proc = proc
 	c.started = r.Start
 	p.running[c] = struct{}{}
-	cancelled := j.pending.cancelled || p.killed || c.kill != notKilled
+	cancelled, killed := j.pending.cancelled || c.kill != notKilled, p.killed
 	p.watch()
 	p.mu.Unlock()
-	if cancelled {
+	switch {
+	case killed:
+		c.end(killedShutdown)
+	case cancelled:
 		c.interrupt()
 	}
 	if j.Started != nil {
 		j.Started(j, r.Attempt, c.slot, "", r.PID)
 	}
-	var reading sync.WaitGroup
-	reading.Go(c.stdout.read)
-	reading.Go(c.stderr.read)
 	<-proc.Done()
 	st := proc.Status()
-	if !st.TreeEmpty {
-		// Somebody we could not end may hold the pipes for ever.
-		c.stdout.r.SetReadDeadline(time.Now().Add(time.Second))
-		c.stderr.r.SetReadDeadline(time.Now().Add(time.Second))
+	if out.end() && st.TreeEmpty && len(st.Leaked) == 0 && !st.Lost {
+		p.keep(out)
+	} else {
+		out.close() // somebody whom we could not end may write to it
 	}
-	reading.Wait()
 	r.Stdout, r.Stderr = c.stdout.output(), c.stderr.output()
 	r.Wall = st.End.Sub(r.Start)
 	r.CPU, r.Peak = st.User+st.System, st.MaxRSS
@@ -180,6 +178,26 @@ func (c *command) judge(r *Result, st *spawn.Status) {
 	}
 }
 
+// outlet returns pipes for a command's output.
+func (p *Pool) outlet() (*outlet, error) {
+	p.mu.Lock()
+	if n := len(p.outlets); n > 0 {
+		o := p.outlets[n-1]
+		p.outlets = p.outlets[:n-1]
+		p.mu.Unlock()
+		return o, nil
+	}
+	p.mu.Unlock()
+	return newOutlet()
+}
+
+// keep puts them aside for the next one.
+func (p *Pool) keep(o *outlet) {
+	p.mu.Lock()
+	p.outlets = append(p.outlets, o)
+	p.mu.Unlock()
+}
+
 // stdin opens what the command reads; nil is the null device.
 func (c *command) stdin() (*os.File, error) {
 	cmd := c.j.Command
@@ -199,7 +217,7 @@ func (c *command) stdin() (*os.File, error) {
 		if err != nil {
 			return nil, ours(err)
 		}
-		if _, err := f.Write(cmd.Stdin); err == nil {
+		if _, err = f.Write(cmd.Stdin); err == nil {
 			_, err = f.Seek(0, io.SeekStart)
 		}
 		if err != nil {
@@ -240,11 +258,10 @@ func (c *command) overdue(now time.Time, lost time.Duration) bool {
 	return lost == 0 && c.j.Timeout > 0 && c.kill == notKilled && now.Sub(c.started) >= c.j.Timeout
 }
 
-// stream is one of a command's outputs: a pipe that is read into memory, and
-// into a file when it becomes long.
+// stream is what a command has written to one of its outputs: in memory, and in a
+// file when it becomes long.
 type stream struct {
 	c    *command
-	r    *os.File
 	mem  []byte
 	file *os.File
 	n    int64
@@ -252,22 +269,6 @@ type stream struct {
 }
 
 var readBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
-// read reads until the end of the pipe: nobody holds its other end.
-func (s *stream) read() {
-	buf := readBuffers.Get().(*[32 << 10]byte)
-	defer readBuffers.Put(buf)
-	defer s.r.Close()
-	for {
-		n, err := s.r.Read(buf[:])
-		if n > 0 {
-			s.store(buf[:n])
-		}
-		if err != nil {
-			return
-		}
-	}
-}
 
 func (s *stream) store(p []byte) {
 	if s.c.wrote.Add(int64(len(p))) > s.c.p.cfg.MaxOutput {
@@ -305,13 +306,5 @@ func (s *stream) output() Output {
 func (s *stream) close() {
 	if s.file != nil {
 		s.file.Close()
-	}
-}
-
-func closeAll(files ...*os.File) {
-	for _, f := range files {
-		if f != nil {
-			f.Close()
-		}
 	}
 }

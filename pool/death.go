@@ -52,8 +52,6 @@ func (w *worker) end(cause error) {
 		case j == nil:
 		case id <= w.sentID && (w.page == nil || id <= startedUpTo || j.pending.timedOut):
 			charged = append(charged, victim{j, j.pending.timedOut, j.pending.cancelled})
-		case j.pending.cancelled:
-			a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt + 1})
 		default:
 			back = append(back, j)
 		}
@@ -67,7 +65,7 @@ func (w *worker) end(cause error) {
 			charged, back = append(charged, victim{Job: back[0]}), back[1:]
 		}
 	}
-	p.putBack(back)
+	p.putBack(back, &a)
 	p.forget(w)
 	if unasked {
 		p.lost++

@@ -44,8 +44,13 @@ func (a *actions) run(p *Pool) {
 	for _, c := range a.interrupts {
 		c.interrupt()
 	}
-	for _, e := range a.finished {
-		p.complete(e.j, e.r)
+	if len(a.finished) > 0 {
+		// Not here: the caller of Go or Cancel may hold a lock that Done takes.
+		go func() {
+			for _, e := range a.finished {
+				p.complete(e.j, e.r)
+			}
+		}()
 	}
 }
 

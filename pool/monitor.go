@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/feac4032/multiproc/ipc"
@@ -156,13 +157,12 @@ func recallAfter(service time.Duration) time.Duration {
 func (w *worker) recall(a *actions) {
 	w.slow = true
 	w.grown = 1
-	var unsent []*Job
-	for _, j := range w.sendq {
+	unsent := w.sendq
+	w.sendq = nil
+	for _, j := range unsent {
 		w.flight.take(j.pending.id)
-		unsent = append(unsent, j)
 	}
-	w.sendq = w.sendq[:0]
-	w.p.putBack(unsent)
+	w.p.putBack(unsent, a)
 	for id := max(w.startedID+1, w.flight.first); id <= w.sentID; id++ {
 		if j := w.flight.get(id); j != nil && !j.pending.recalled && id != w.partial {
 			j.pending.recalled = true
@@ -184,7 +184,13 @@ func (w *worker) written() int64 {
 // The caller holds mu.
 func (w *worker) interrupt(j *Job, a *actions) {
 	id := j.pending.id
-	if w.flight.get(id) != j || id > w.sentID || id == w.partial {
+	switch i := slices.Index(w.sendq, j); {
+	case i >= 0:
+		w.sendq = slices.Delete(w.sendq, i, i+1)
+		w.flight.take(id)
+		a.finish(j, cancelledEarly(j))
+		return
+	case w.flight.get(id) != j || id > w.sentID || id == w.partial:
 		return // answered; or it is dealt with when it is about to be sent
 	}
 	w.interruptNow(j, a)

@@ -42,6 +42,7 @@ type Pool struct {
 	free      []int // slots that nobody has, the lowest last
 	workers   []*worker
 	running   map[*command]struct{}
+	outlets   []*outlet            // for commands, not in use
 	waiting   map[*Job]*time.Timer // for their next attempt
 	open      int                  // jobs that Done has not been called for
 	seq       uint64               // of the last job that was queued

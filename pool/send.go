@@ -77,7 +77,7 @@ func (w *worker) pick() (jobs []*Job, control [][]byte, more bool) {
 	for _, j := range jobs {
 		if j.pending.cancelled {
 			w.flight.take(j.pending.id)
-			a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt + 1})
+			a.finish(j, cancelledEarly(j))
 			continue
 		}
 		kept = append(kept, j)

@@ -182,7 +182,7 @@ func (w *worker) settle() error {
 			w.grown = min(2*w.grown, w.maxWindow)
 		}
 	}
-	p.putBack(back)
+	p.putBack(back, &a)
 	if bad == nil {
 		p.refill(w, &a)
 		if len(back) > 0 {
@@ -234,14 +234,24 @@ func (w *worker) leave() {
 }
 
 // putBack returns jobs that were not started to the head of their queues, in
-// their order. The caller holds mu.
-func (p *Pool) putBack(jobs []*Job) {
+// their order; those that were cancelled meanwhile end. The caller holds mu.
+func (p *Pool) putBack(jobs []*Job, a *actions) {
 	for i := len(jobs) - 1; i >= 0; i-- {
-		s := &jobs[i].pending
-		s.state = jobQueued
+		j := jobs[i]
+		s := &j.pending
 		s.w, s.recalled = nil, false
-		s.class.queue.pushFront(jobs[i])
+		if s.cancelled {
+			a.finish(j, cancelledEarly(j))
+			continue
+		}
+		s.state = jobQueued
+		s.class.queue.pushFront(j)
 	}
+}
+
+// cancelledEarly is the end of a job that was given to a worker, and taken back.
+func cancelledEarly(j *Job) *Result {
+	return &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt + 1}
 }
 
 // report turns an answer into a Result.
