@@ -51,7 +51,7 @@ func (w *worker) end(cause error) {
 		switch {
 		case j == nil:
 		case id <= w.sentID && (w.page == nil || id <= startedUpTo || j.pending.timedOut):
-			charged = append(charged, victim{j, j.pending.timedOut, j.pending.cancelled})
+			charged = append(charged, victim{j, j.pending.timedOut, j.pending.cancelled, j.toTell()})
 		default:
 			back = append(back, j)
 		}
@@ -149,6 +149,7 @@ func (w *worker) pid() int {
 type victim struct {
 	*Job
 	timedOut, cancelled bool
+	tell                bool // Started is to be called
 }
 
 func firstLabel(victims []victim) string {
@@ -162,6 +163,7 @@ func firstLabel(victims []victim) string {
 func (w *worker) charge(v victim, evidence string) {
 	j := v.Job
 	s := &j.pending
+	w.told(j, v.tell)
 	r := &Result{
 		Outcome: Crashed, Evidence: evidence,
 		ExitCode: w.status.Code, Signal: int(w.status.Signal), Core: w.status.Core,

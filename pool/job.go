@@ -44,8 +44,9 @@ type Job struct {
 	// Retry says which attempts are followed by another. The zero value is none.
 	Retry Retry
 
-	// Started, if not nil, is called when an attempt has been given to a worker or
-	// its process has been started. It must not block.
+	// Started, if not nil, is called once for an attempt, when it is known that it
+	// has started in a worker, or as a process: at once, or when it has run for a
+	// moment, or just before it ends. It must not block.
 	Started func(j *Job, attempt, slot int, worker string, pid int)
 	// Retrying, if not nil, is called when an attempt will be followed by another
 	// one, after the given time. The Result is valid during the call.

@@ -64,7 +64,12 @@ func (p *Pool) monitor() {
 
 // look is one tick. It reports whether anything is in flight.
 func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
+	type start struct {
+		*worker
+		*Job
+	}
 	var a actions
+	var begun []start
 	p.mu.Lock()
 	for _, w := range p.workers {
 		if w.dead || w.state != workerStarting && w.flight.n == 0 {
@@ -79,6 +84,9 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 		}
 		w.observe(now, lost)
 		j, ran, limit := w.atWork(now)
+		if j != nil && j.toTell() {
+			begun = append(begun, start{w, j})
+		}
 		if j != nil && j.Timeout > 0 && ran >= limit && !j.pending.timedOut && !j.pending.cancelled && lost == 0 {
 			j.pending.timedOut = true
 			w.interruptNow(j, &a)
@@ -95,6 +103,9 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 		}
 	}
 	p.mu.Unlock()
+	for _, s := range begun {
+		s.tell(s.Job)
+	}
 	a.run(p)
 	for _, c := range overdue {
 		c.end(killedTimeout)

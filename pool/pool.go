@@ -50,6 +50,7 @@ type Pool struct {
 	lost      int                  // workers that ended unasked
 	closed    bool
 	killed    bool
+	tellings  *sync.Cond    // a call of Started has returned
 	drained   chan struct{} // closed once closed is set and open is 0
 	leaked    []int
 	shutdown  sync.Once
@@ -70,6 +71,7 @@ type pendingState struct {
 	id uint64
 	c  *command // running: as this command
 
+	told      telling
 	cancelled bool
 	timedOut  bool
 	recalled  bool      // asked back, unless it has started
@@ -111,6 +113,7 @@ func New(ctx context.Context, cfg Config) (*Pool, error) {
 		stdout:    &sharedWriter{w: cfg.Stdout},
 		stderr:    &sharedWriter{w: cfg.Stderr},
 	}
+	p.tellings = sync.NewCond(&p.mu)
 	if p.g == nil {
 		g, err := spawn.Open(spawn.Options{Logger: func(msg string, kv ...any) { p.log.Warn(msg, kv...) }})
 		if err != nil {

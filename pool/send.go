@@ -121,9 +121,6 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 				continue
 			}
 		}
-		if j.Started != nil {
-			j.Started(j, s.attempt+1, s.slot, w.name, w.proc.PID())
-		}
 		start := len(w.frames)
 		w.frames = ipc.AppendJob(w.frames, s.id, j.Task, uint32(s.attempt+1), uint64(j.Timeout.Milliseconds()), j.Label, j.Key, j.Payload)
 		w.msgs = append(w.msgs, w.frames[start:])
@@ -132,13 +129,16 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 			break
 		}
 	}
-	w.commit(jobs[:last], jobs[last:], large)
+	if first := w.commit(jobs[:last], jobs[last:], large); first != nil {
+		w.tell(first)
+	}
 	return large
 }
 
 // commit makes answers to the encoded jobs acceptable, before they can come,
-// and lets the others wait.
-func (w *worker) commit(encoded, rest []*Job, large *Job) {
+// and lets the others wait. It returns a job that the worker will start at once,
+// to be told of.
+func (w *worker) commit(encoded, rest []*Job, large *Job) (first *Job) {
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
 	now := time.Now()
@@ -158,6 +158,10 @@ func (w *worker) commit(encoded, rest []*Job, large *Job) {
 	if len(rest) > 0 {
 		w.sendq = append(append([]*Job(nil), rest...), w.sendq...)
 	}
+	if w.flight.n == 1 && len(encoded) == 1 && encoded[0] != nil && encoded[0].toTell() {
+		first = encoded[0]
+	}
+	return first
 }
 
 // refuse ends a job that could not be prepared.

@@ -18,6 +18,7 @@ type answer struct {
 	job       *Job          // nil: it was given back
 	timedOut  bool          // as it was when the answer was taken
 	cancelled bool
+	tell      bool // Started is to be called
 }
 
 // take handles a batch of messages from the worker. An error is a violation of
@@ -223,6 +224,7 @@ func (w *worker) match(ans *answer) error {
 	}
 	w.flight.take(id)
 	ans.job, ans.timedOut, ans.cancelled = j, s.timedOut, s.cancelled
+	ans.tell = ans.msg.Status != ipc.StatusRecalled && j.toTell()
 	return nil
 }
 
@@ -258,6 +260,7 @@ func cancelledEarly(j *Job) *Result {
 func (w *worker) report(ans *answer, took time.Duration) {
 	j, m := ans.job, &ans.msg
 	s := &j.pending
+	w.told(j, ans.tell)
 	w.result = Result{
 		ExitCode: -1, Attempt: s.attempt + 1, Slot: s.slot, Worker: w.name, PID: w.proc.PID(),
 		Start: s.sent, Wall: took,
@@ -371,6 +374,7 @@ func (p *Pool) schedule(j *Job, after time.Duration) {
 	p.mu.Lock()
 	s := &j.pending
 	s.timedOut, s.recalled, s.w, s.c = false, false, nil, nil
+	s.told = untold
 	switch {
 	case p.killed || s.cancelled:
 		s.cancelled = true
