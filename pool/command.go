@@ -78,7 +78,8 @@ func (c *command) run(r *Result) error {
 	j, p := c.j, c.p
 	if j.Prepare != nil {
 		if err := j.Prepare(j, r.Attempt, c.slot); err != nil {
-			return err
+			r.Outcome, r.Which, r.Evidence = Failed, WhichInput, err.Error()
+			return nil
 		}
 	}
 	if j.Command == nil || len(j.Command.Argv) == 0 {

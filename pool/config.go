@@ -24,7 +24,7 @@ type Config struct {
 	// deep for microseconds, 1 from a few milliseconds on.
 	MaxWindow int
 
-	// Restart bounds the deaths of workers that had not started a job, one after
+	// Restarts and Within bound the deaths of workers that had not started a job, one after
 	// the other, in a class: more than Restarts within Within (5 within 30 s by
 	// default) and its jobs end with ErrRestartLimit.
 	Restarts int
@@ -49,7 +49,8 @@ type Config struct {
 	// block.
 	OnWorker func(WorkerEvent)
 
-	// OnLog, if not nil, receives log and progress frames of jobs.
+	// OnLog, if not nil, receives the workers' log lines, and what they print
+	// outside of a job. It must not block.
 	OnLog func(LogEvent)
 
 	// Guardian is a guardian to share. Nil = the pool starts one of its own.

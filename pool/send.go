@@ -169,7 +169,7 @@ func (w *worker) refuse(j *Job, err error) {
 	w.p.mu.Lock()
 	w.flight.take(j.pending.id)
 	w.p.mu.Unlock()
-	w.p.complete(j, &Result{Outcome: Failed, Which: WhichSpawn, Evidence: err.Error(), ExitCode: -1, Attempt: j.pending.attempt + 1})
+	w.p.complete(j, &Result{Outcome: Failed, Which: WhichInput, Evidence: err.Error(), ExitCode: -1, Attempt: j.pending.attempt + 1})
 }
 
 // chunks sends a payload in data frames, as far as the worker grants credit for

@@ -67,6 +67,7 @@ func encodeValue(dst []byte, v reflect.Value, p *plan, root string) ([]byte, err
 	s.buf = dst
 	s.enc.Reset(s) // also what a type's own method has switched on
 	s.enc.UseCompactInts(true)
+	s.enc.SetSortMapKeys(true) // equal values have equal bytes
 	err := s.enc.EncodeValue(v)
 	out := s.buf
 	s.buf = nil

@@ -1,6 +1,7 @@
 package task_test
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"strings"
@@ -155,5 +156,25 @@ func TestEncode_DynamicValues(t *testing.T) {
 	want := []any{int64(1), int64(2), 1.5, map[string]any{"Width": int64(3)}, map[string]any{"Width": int64(4)}, map[string]any{"5": "x"}, at, []byte("id"), []any{true, false}, nil, nil, int64(time.Second)}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %#v\nwant %#v", got, want)
+	}
+}
+
+func TestEncode_SortsMapKeys(t *testing.T) {
+	t.Parallel()
+	m := map[string]any{}
+	for _, k := range strings.Split("q w e r t y u i o p", " ") {
+		m[k] = map[string]any{"b": 1, "a": 2}
+	}
+	first, err := task.Encode(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if b, err := task.Encode(nil, m); err != nil || !bytes.Equal(b, first) {
+			t.Fatalf("another encoding of the same map: %x, %v", b, err)
+		}
+	}
+	if j, err := task.AppendJSON(nil, first); err != nil || !strings.HasPrefix(string(j), `{"e":{"a":2,"b":1},"i":`) {
+		t.Errorf("%s, %v", j, err)
 	}
 }
