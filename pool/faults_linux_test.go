@@ -330,7 +330,8 @@ var floods = []fault{
 		})},
 	{name: "floods with progress", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
 		play: floodsWith(func(id uint64) []byte { return ipc.AppendProgress(nil, id, []byte{1}) })},
-	{name: "floods with pings", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
+	{name: "floods with pings", want: pool.TimedOut, evidence: "timeout of 700ms",
+		job:  func(j *pool.Job) { j.Timeout = 700 * time.Millisecond }, // time for the pongs to pile up
 		play: floodsWith(func(id uint64) []byte { return ipc.AppendPing(nil, id) })},
 	{name: "floods with calls", want: pool.TimedOut, evidence: "timeout of 150ms", job: short,
 		play: floodsWith(func(id uint64) []byte { return ipc.AppendCall(nil, id, strings.Repeat("x", ipc.MaxName), []byte{1}) })},
