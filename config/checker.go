@@ -81,7 +81,7 @@ func (c *checker) near(written string, names []string) string {
 	if c.budget -= len(names); c.budget < 0 {
 		return ""
 	}
-	return nearest(written, names)
+	return Nearest(written, names)
 }
 
 // didYouMean is the hint that names the nearest name.

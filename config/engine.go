@@ -289,7 +289,7 @@ func (w *treeWalk) ref(ident []string) {
 	r, ok := rootNamed(ident[0])
 	if !ok {
 		hint := "templates know item, items, index, matrix, var, job, attempt and slot"
-		if near := nearest(ident[0], rootNames[:]); near != "" {
+		if near := Nearest(ident[0], rootNames[:]); near != "" {
 			hint = "did you mean ." + near + "?"
 		}
 		w.fail(fmt.Sprintf("template: unknown name .%s", ident[0]), hint)

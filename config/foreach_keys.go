@@ -3,6 +3,7 @@ package config
 import (
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
@@ -58,7 +59,15 @@ func (c *checker) foreach(n *yaml.Node) *Foreach {
 			c.failNode(k, "", "empty belongs to glob")
 		}
 	default:
-		c.wrong(n, "write a list, or a source like {lines: FILE} or {glob: PATTERN}", "foreach", "a list or a map")
+		hint := "write a list, or a source like {lines: FILE} or {glob: PATTERN}"
+		switch {
+		case n.Kind != yaml.ScalarNode:
+		case rangeForm.MatchString(n.Value):
+			hint = "write {range: " + clip(n.Value) + "}"
+		case strings.ContainsAny(n.Value, "*?["):
+			hint = "write {glob: " + quote(n.Value) + "}"
+		}
+		c.wrong(n, hint, "foreach", "a list or a map")
 		return nil
 	}
 	return f

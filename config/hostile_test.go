@@ -55,7 +55,7 @@ func TestParse_HostileFilesGiveClearErrors(t *testing.T) {
 		{"no jobs", "name: x\n", "f:1:1: there are no jobs: the key jobs is missing"},
 		{"empty jobs", "jobs: []\n", "f:1:7: jobs is empty"},
 		{"null jobs", "jobs:\n", "f:1:6: jobs must be a list, not nothing"},
-		{"jobs as a map", "jobs: {a: {run: [x]}}\n", "f:1:7: jobs must be a list, not a map"},
+		{"jobs as a map", "jobs: {a: {run: [x]}}\n", "f:1:7: jobs must be a list, not a map (each job is an entry: - id: NAME)"},
 		{"list as key", "? [a]\n: b\n" + job, "f:1:3: a key must be a text"},
 		{"unquoted template", "jobs:\n  - id: a\n    run: [cat, {{.item}}]\n", `f:3:16: YAML takes {{ for a map (quote it: "{{.item}}")`},
 		{"unquoted template with more", "jobs:\n  - id: a\n    run: [cat, {{.item}}.txt]\n", `f:3:16: a text that starts with {{ is not quoted (quote it: "{{…}}")`},

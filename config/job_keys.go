@@ -73,6 +73,10 @@ func (c *checker) jobs(t *top) {
 	if t.jobs == nil {
 		return
 	}
+	if t.jobs.Kind == yaml.MappingNode && !c.bad[t.jobs] {
+		c.wrong(t.jobs, "each job is an entry: - id: NAME", "jobs", "a list")
+		return
+	}
 	items, ok := c.list(t.jobs, "jobs", false)
 	if !ok {
 		return

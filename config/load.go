@@ -77,7 +77,7 @@ func (f *File) SetVar(name, text string) error {
 		}
 		names[i] = f.Vars[i].Name
 	}
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		return fmt.Errorf("%s declares no variable %q (did you mean %q?)", f.Path, name, near)
 	}
 	return fmt.Errorf("%s declares no variable %q", f.Path, name)

@@ -1,8 +1,8 @@
 package config
 
-// nearest gives the name closest to what was written, "" where none is close
-// enough to be a slip of the hand.
-func nearest(written string, names []string) string {
+// Nearest gives the name closest to what was written, for a "did you mean"; ""
+// where none is close enough to be a slip of the hand.
+func Nearest(written string, names []string) string {
 	limit := 1
 	switch {
 	case len(written) < 3:
