@@ -94,7 +94,11 @@ func checkTasks(ctx context.Context, f *config.File, plans []*plan, ex Executor)
 		if names == nil || slices.Contains(names, p.job.Task) {
 			continue
 		}
-		problems = append(problems, fmt.Sprintf("%s: no task %q; worker %s has %s", at, p.job.Task, p.workerName(), listed(names)))
+		near := config.Nearest(p.job.Task, names)
+		if near != "" {
+			near = fmt.Sprintf(" (did you mean %q?)", near)
+		}
+		problems = append(problems, fmt.Sprintf("%s: no task %q%s; worker %s has %s", at, p.job.Task, near, p.workerName(), listed(names)))
 	}
 	if problems != nil {
 		return &UsageError{Problems: problems}
@@ -109,22 +113,23 @@ func (p *plan) workerName() string {
 	return p.job.Worker.Command[0]
 }
 
-// findProgram tells a worker that is not there from one that does not start.
+// findProgram tells a worker that is not there, or is no program, from one that
+// does not start.
 func findProgram(p *plan) error {
 	if len(p.command) == 0 {
 		return nil
 	}
-	name := p.command[0]
-	if strings.ContainsRune(name, '/') {
-		if _, err := os.Stat(name); err != nil {
-			return fmt.Errorf("%s: %w", p.workerName(), cause(err))
-		}
+	var ee *exec.Error
+	switch _, err := exec.LookPath(p.command[0]); {
+	case err == nil || errors.Is(err, exec.ErrDot):
 		return nil
+	case errors.As(err, &ee) && ee.Err == exec.ErrNotFound:
+		return fmt.Errorf("%s: not found in PATH", p.workerName())
+	case errors.As(err, &ee):
+		return fmt.Errorf("%s: %w", p.workerName(), cause(ee.Err))
+	default:
+		return fmt.Errorf("%s: %w", p.workerName(), err)
 	}
-	if _, err := exec.LookPath(name); err != nil && errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("%s: not found in PATH", name)
-	}
-	return nil
 }
 
 func listed(names []string) string {

@@ -24,15 +24,20 @@ func DryRun(cfg Config) int {
 	w := bufio.NewWriterSize(cfg.Stdout, 64<<10)
 	bad := false
 	for _, p := range plans {
-		if err := dryJob(w, p, cfg.Stdin); err != nil {
+		err := dryJob(w, p, cfg.Stdin)
+		if err != nil {
+			if w.Flush() != nil {
+				break // which is said below
+			}
 			bad = true
 			fmt.Fprintf(cfg.Stderr, "supervisor: job %s: %v\n", p.job.ID, err)
 		}
 	}
-	switch {
-	case w.Flush() != nil:
+	if err := w.Flush(); err != nil {
+		fmt.Fprintf(cfg.Stderr, "supervisor: stdout: %v\n", cause(err))
 		return ExitInternal
-	case bad:
+	}
+	if bad {
 		return ExitNotOK
 	}
 	return ExitOK

@@ -1,12 +1,25 @@
 package batch
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	errNoMatch  = errors.New("no file matches")
 	errHalted   = errors.New("the run is halting")
 	errStoodOut = errors.New("the run did not end in time")
 )
+
+// dirError is a working directory in which nothing can be started.
+type dirError struct {
+	dir   string
+	cause error
+}
+
+func (e *dirError) Error() string { return fmt.Sprintf("cwd %s: %v", e.dir, e.cause) }
+
+func (e *dirError) Unwrap() error { return e.cause }
 
 // UsageError is why a run never began: the file asks for something that is not
 // there. It stands for exit code 2.

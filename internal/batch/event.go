@@ -25,7 +25,7 @@ func (o *object) end() []byte { return append(o.close(), '\n') }
 func (o *object) instance(in *Instance) {
 	o.text("job", in.Job.ID)
 	o.int("index", in.Index)
-	if in.Job.Foreach != nil {
+	if in.Job.Foreach != nil && !in.bad {
 		o.item(in.Item, maxShown)
 	}
 }

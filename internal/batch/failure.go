@@ -10,14 +10,15 @@ import (
 
 // Bounds of what is kept about instances that are not ok.
 const (
-	maxFailures  = 1000
-	maxItemKept  = 4 << 10
-	maxTailKept  = 2 << 10
-	maxEvidence  = 16 << 10
-	maxNotes     = 20 // failures that get a line of their own on the terminal
-	tailLines    = 5
-	maxTailLine  = 200
-	maxItemShown = 80
+	maxFailures     = 1000
+	maxItemKept     = 4 << 10
+	maxTailKept     = 2 << 10
+	maxEvidence     = 16 << 10
+	maxNotes        = 20 // failures that get a line of their own on the terminal
+	maxConsequences = 10 // and instances that were skipped or cancelled
+	tailLines       = 5
+	maxTailLine     = 200
+	maxItemShown    = 80
 )
 
 // failures keeps what the report says about instances that were not ok. Those
@@ -31,9 +32,15 @@ type failures struct {
 	total                int64
 }
 
+// consequence reports whether an instance was kept from its end by something
+// else, which is said elsewhere.
+func consequence(res *pool.Result) bool {
+	return res.Outcome == skipped || res.Outcome == pool.Cancelled
+}
+
 func (f *failures) add(in *Instance, job string, res *pool.Result) {
 	f.total++
-	cause := res.Outcome != skipped && res.Outcome != pool.Cancelled
+	cause := !consequence(res)
 	list := &f.causes
 	if !cause {
 		list = &f.consequences
@@ -65,7 +72,7 @@ func failureRow(in *Instance, job string, res *pool.Result) json.RawMessage {
 	o.text("job", job)
 	if in != nil {
 		o.int("index", in.Index)
-		if in.Job.Foreach != nil {
+		if in.Job.Foreach != nil && !in.bad {
 			o.item(in.Item, maxItemKept)
 		}
 	}
@@ -104,7 +111,7 @@ func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
 		b.WriteString(job)
 	} else {
 		b.WriteString(in.Label())
-		if in.Job.Foreach != nil {
+		if in.Job.Foreach != nil && !in.bad {
 			fmt.Fprintf(&b, " (%s)", plain(in.Item.Text(), maxItemShown))
 		}
 		for i, f := range in.Matrix {

@@ -18,6 +18,7 @@ type Instance struct {
 
 	plan *plan
 	size int64 // bytes that it holds
+	bad  bool  // its item could not be read
 	key  string
 
 	state   *jobState

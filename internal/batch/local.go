@@ -57,8 +57,9 @@ type local struct {
 func (l *Local) Tasks(ctx context.Context, j *config.Job) ([]string, error) {
 	p := l.plans[j]
 	prog := p.program
-	if prog == nil {
-		// What its workers know does not depend on the environment of one of them.
+	if prog == nil || checkDir(prog.Dir) != nil {
+		// What its workers know depends neither on the environment of one of them, nor
+		// on a folder that a job may yet make.
 		prog = &pool.Program{Command: p.command, Env: p.env, Dir: p.root, StartTimeout: p.start}
 	}
 	return l.pool.Tasks(ctx, prog)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/feac4032/multiproc/config"
@@ -255,8 +256,18 @@ func (p *plan) environment(s *config.Scope) ([]string, error) {
 	return env, nil
 }
 
-// Program gives the program whose workers can run an instance of a task.
+// programOf gives the program whose workers can run an instance of a task. A
+// folder that is not there is an error of the instance: workers that cannot
+// start for it would seem to be at fault.
 func (p *plan) programOf(in *Instance) (*pool.Program, error) {
+	prog, err := p.findWorkers(in)
+	if err == nil && p.job.Cwd != nil {
+		err = checkDir(prog.Dir)
+	}
+	return prog, err
+}
+
+func (p *plan) findWorkers(in *Instance) (*pool.Program, error) {
 	if p.program != nil {
 		return p.program, nil
 	}
@@ -334,6 +345,18 @@ func (p *plan) stdin(s *config.Scope) (text, path string, err error) {
 	}
 	text, err = p.job.Stdin.Text.Text(s)
 	return text, "", err
+}
+
+// checkDir finds out whether a process can be started in a folder.
+func checkDir(dir string) error {
+	st, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return &dirError{dir, cause(err)}
+	case !st.IsDir():
+		return &dirError{dir, syscall.ENOTDIR}
+	}
+	return nil
 }
 
 // programs makes equal programs one, by which the pool finds their workers fast.

@@ -126,21 +126,29 @@ func appendResult(b []byte, res *pool.Result) []byte {
 }
 
 // note gives the line for people about an instance that is not ok, for the first
-// of them only: thousands would bury the summary. Without the outputs its
-// last lines come with it.
+// of them only: thousands would bury the summary. What is but a consequence of
+// something else takes no room from its cause. Without the outputs its last lines
+// come with it.
 func (r *run) note(in *Instance, js *jobState, res *pool.Result) []byte {
-	if res.Outcome == skipped && in != nil && in.Index > 0 {
-		return nil
+	if in != nil && in.Index > 0 && js.unmet != nil {
+		return nil // the first one speaks for all
+	}
+	written, limit, what := &r.notes, maxNotes, "failures"
+	if consequence(res) {
+		written, limit, what = &r.consequences, maxConsequences, "jobs that did not run to their end"
 	}
 	r.mu.Lock()
-	r.notes++
-	n := r.notes
+	*written++
+	n := *written
 	r.mu.Unlock()
 	switch {
-	case n > maxNotes+1:
+	case n > limit+1:
 		return nil
-	case n == maxNotes+1:
-		return []byte("supervisor: further failures are counted, and listed in the report\n")
+	case n == limit+1:
+		return []byte("supervisor: further " + what + " are counted, and listed in the report\n")
+	}
+	if n, known := js.plan.known(); js.unmet != nil && known && n > 1 {
+		return fmt.Appendf(nil, "supervisor: %s: %s instances skipped: %s\n", js.plan.job.ID, number(n), res.Evidence)
 	}
 	return []byte("supervisor: " + failureNote(in, js.plan.job.ID, res, !r.group) + "\n")
 }

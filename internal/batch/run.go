@@ -70,28 +70,28 @@ type run struct {
 	// level is how far the run is on its way to its end; written under mu.
 	level atomic.Int32
 
-	mu       sync.Mutex
-	work     sync.Cond // something has changed that the dispatcher may wait for
-	jobs     []*jobState
-	ready    []*jobState // may have instances to start, in file order
-	unopened []*jobState // ready, but too many sources are open
-	open     int         // sources that are being read
-	passed   []*jobState // to be skipped
-	left     int         // jobs that have not ended
-	flight   []*Instance
-	bytes    int64 // that flight holds
-	choked   bool  // the window was full, and is to become emptier first
-	tally    tally
-	active   int64 // instances with an attempt under way
-	fails    failures
-	notes    int
-	leaks    []int // processes of attempts that could not be ended
-	noStart  bool  // the restart limit was reached
-	end      ending
-	idle     bool // the dispatcher has returned
-	finished chan struct{}
-	drain    chan time.Duration // asks for a bound on what is left
-	helpers  sync.WaitGroup
+	mu                  sync.Mutex
+	work                sync.Cond // something has changed that the dispatcher may wait for
+	jobs                []*jobState
+	ready               []*jobState // may have instances to start, in file order
+	unopened            []*jobState // ready, but too many sources are open
+	open                int         // sources that are being read
+	passed              []*jobState // to be skipped
+	left                int         // jobs that have not ended
+	flight              []*Instance
+	bytes               int64 // that flight holds
+	choked              bool  // the window was full, and is to become emptier first
+	tally               tally
+	active              int64 // instances with an attempt under way
+	fails               failures
+	notes, consequences int   // lines for people about what was not ok
+	leaks               []int // processes of attempts that could not be ended
+	noStart             bool  // the restart limit was reached
+	end                 ending
+	idle                bool // the dispatcher has returned
+	finished            chan struct{}
+	drain               chan time.Duration // asks for a bound on what is left
+	helpers             sync.WaitGroup
 }
 
 // Levels of a run's end.

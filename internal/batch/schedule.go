@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -241,6 +242,7 @@ func (r *run) submit(t *taken) {
 		return
 	}
 	if t.err != nil {
+		in.bad = true
 		r.Done(in, &pool.Result{Outcome: pool.Failed, Which: whichInput, Evidence: t.err.Error(), ExitCode: -1})
 		return
 	}
@@ -249,7 +251,12 @@ func (r *run) submit(t *taken) {
 			r.Dropped(in)
 			return
 		}
-		r.Done(in, &pool.Result{Outcome: pool.Failed, Evidence: err.Error(), ExitCode: -1})
+		which := whichInput
+		var dir *dirError
+		if errors.As(err, &dir) {
+			which = pool.WhichSpawn
+		}
+		r.Done(in, &pool.Result{Outcome: pool.Failed, Which: which, Evidence: err.Error(), ExitCode: -1})
 	}
 }
 

@@ -2,12 +2,12 @@ package batch
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"unicode/utf8"
 
 	"github.com/feac4032/multiproc/config"
 )
@@ -209,15 +209,11 @@ func (r *records) read() ([]byte, error) {
 
 func (r *records) json(b []byte) item {
 	v, err := config.ParseJSON(b)
-	if err != nil {
-		shown := b
-		if len(shown) > 60 {
-			shown = shown[:60]
-		}
-		if !utf8.Valid(shown) {
-			return item{err: fmt.Errorf("%s:%d: not a JSON value: %w", r.name, r.count, err)}
-		}
-		return item{err: fmt.Errorf("%s:%d: not a JSON value: %w: %q", r.name, r.count, err, shown)}
+	if err == nil {
+		return item{value: v}
 	}
-	return item{value: v}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return item{err: fmt.Errorf("%s:%d: an empty line is no JSON value", r.name, r.count)}
+	}
+	return item{err: fmt.Errorf("%s:%d: %w: %.60q", r.name, r.count, err, b)}
 }
