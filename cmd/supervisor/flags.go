@@ -4,27 +4,29 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/feac4032/multiproc/config"
 )
 
 func runFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "workers", Aliases: []string{"j", "P"}, Usage: "how many instances run at a `TIME`; default: the file's, else the CPUs"},
+		&cli.StringFlag{Name: "workers", Aliases: []string{"j", "P"}, Usage: "run up to `N` instances at a time; default: the file's, else the CPUs"},
 		&cli.StringSliceFlag{Name: "var", Usage: "give a variable of the file another value, `NAME=VALUE`"},
 		&cli.StringSliceFlag{Name: "env", Usage: "declare a variable of the environment of all instances, `NAME=VALUE`"},
 		&cli.StringFlag{Name: "C", Usage: "change to `DIR` first"},
 		&cli.StringFlag{Name: "deadline", Usage: "end the whole run after a `DURATION`, such as 10m"},
 		&cli.StringFlag{Name: "timeout", Usage: "bound each attempt to a `DURATION` where its job does not say"},
-		&cli.StringFlag{Name: "halt", Usage: "`POLICY`: never, now,fail=1, soon,fail=10%, now,success=1 and the like; default: the file's, else never"},
-		&cli.BoolFlag{Name: "fail-fast", Usage: "the same as -halt now,fail=1"},
-		&cli.StringFlag{Name: "drain", Value: "30s", Usage: "how long a run that was told to end may take; then what still runs is killed (`DURATION`)"},
-		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing"},
-		&cli.StringFlag{Name: "output", Usage: "`MODE` group: what each instance wrote, whole; or none; default: the file's, else group"},
+		&cli.StringFlag{Name: "halt", Usage: "end the run by a `POLICY` such as now,fail=1 or soon,fail=10% or now,success=1; default: the file's, else never"},
+		&cli.BoolFlag{Name: "fail-fast", Usage: "the same as -halt now,fail=1", DisableDefaultText: true},
+		&cli.StringFlag{Name: "drain", Value: "30s", Usage: "give a run that was told to end a `DURATION` for it, then kill what still runs"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing", DisableDefaultText: true},
+		&cli.StringFlag{Name: "output", Usage: "print by `MODE` what instances write: group, each whole and unmixed, or none; default: the file's, else group"},
 		&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE`, a line of JSON for each event"},
-		&cli.StringFlag{Name: "report", Usage: "write a report of the run to `FILE`.json, however it ends"},
-		&cli.StringFlag{Name: "state", Usage: "keep outputs that are too large for memory in `DIR`, or none: where temporary files go; default: " + defaultState},
-		&cli.BoolFlag{Name: "q", Usage: "write only about failures to stderr"},
-		&cli.StringFlag{Name: "log-level", Value: "off", Usage: "`LEVEL` of what is logged to stderr: trace, debug, info, warn, error or off"},
-		&cli.BoolFlag{Name: "log-json", Usage: "log lines of JSON"},
+		&cli.StringFlag{Name: "report", Usage: "write a report of the run, however it ends, to `FILE`.json"},
+		&cli.StringFlag{Name: "state", Usage: "keep outputs that are too large for memory in `DIR`; none: where temporary files go; default: " + defaultState},
+		&cli.BoolFlag{Name: "q", Usage: "write only about failures to stderr", DisableDefaultText: true},
+		&cli.StringFlag{Name: "log-level", Value: "off", Usage: "log to stderr from a `LEVEL` on: trace, debug, info, warn, error or off"},
+		&cli.BoolFlag{Name: "log-json", Usage: "make what is logged lines of JSON", DisableDefaultText: true},
 	}
 }
 
@@ -58,7 +60,10 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	name := args[1]
 	switch name {
 	case "-h", "-help", "--help", "help":
-		return []string{args[0], "--help"}, nil
+		if len(args) < 3 {
+			return []string{args[0], "--help"}, nil
+		}
+		return arrange(app, []string{args[0], args[2], "--help"})
 	case "-version", "--version":
 		return []string{args[0], "version"}, nil
 	}
@@ -130,7 +135,7 @@ func sift(cmd *cli.Command, args []string) (flags, rest []string, err error) {
 			i++
 			value, valued = args[i], true
 		}
-		arg = "--" + name
+		arg = "--" + f.Names()[0] // cli refuses one flag under two names
 		if valued {
 			arg += "=" + value
 		}
@@ -141,41 +146,9 @@ func sift(cmd *cli.Command, args []string) (flags, rest []string, err error) {
 
 // suggestion gives the name nearest to what was written, if any is near.
 func suggestion(written, dash string, names []string) string {
-	best, least := "", max(2, len(written)/2)
-	for _, n := range names {
-		if d := distance(written, n); d < least {
-			best, least = n, d
-		}
-	}
-	if best == "" {
+	name := config.Nearest(written, names)
+	if name == "" {
 		return ""
 	}
-	return " (did you mean " + dash + best + "?)"
-}
-
-// distance counts the insertions, deletions, replacements and swaps of
-// neighbours between two names.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 64
-	}
-	var before, last, row [65]int
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
+	return " (did you mean " + dash + name + "?)"
 }

@@ -99,7 +99,10 @@ func (s *command) app() *cli.App {
 	}
 }
 
-func (s *command) version(*cli.Context) error {
+func (s *command) version(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("version takes no arguments")
+	}
 	version, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if info.Main.Version != "" {
@@ -112,6 +115,14 @@ func (s *command) version(*cli.Context) error {
 		}
 		version += revision + " " + info.GoVersion
 	}
-	_, err := fmt.Fprintln(s.stdout, "supervisor", strings.TrimSpace(version))
-	return err
+	return s.print("supervisor " + strings.TrimSpace(version))
+}
+
+// print writes the one line that a command is for.
+func (s *command) print(line string) error {
+	if _, err := fmt.Fprintln(s.stdout, line); err != nil {
+		s.code = batch.ExitInternal
+		return fmt.Errorf("stdout: %w", reason(err))
+	}
+	return nil
 }

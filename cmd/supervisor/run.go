@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -43,11 +45,13 @@ func (s *command) run(c *cli.Context) error {
 		return err
 	}
 	if path := c.String("events"); path != "" {
-		file, err := os.Create(path)
+		file, err := createEvents(path)
 		if err != nil {
 			return usagef("-events %s: %v", path, reason(err))
 		}
-		defer file.Close()
+		if file != os.Stdout && file != os.Stderr {
+			defer file.Close()
+		}
 		cfg.Events = file
 	}
 	spill, remove, warning, err := stateDir(c.String("state"), c.IsSet("state"))
@@ -106,8 +110,9 @@ func settle(c *cli.Context, cfg *batch.Config) (err error) {
 	f := cfg.File
 	cfg.Workers = f.Workers
 	if c.IsSet("workers") {
-		if cfg.Workers = c.Int("workers"); cfg.Workers < 1 || cfg.Workers > maxWorkers {
-			return usagef("-workers %d: want 1 to %d", cfg.Workers, maxWorkers)
+		text := c.String("workers")
+		if cfg.Workers, err = strconv.Atoi(text); err != nil || cfg.Workers < 1 || cfg.Workers > maxWorkers {
+			return usagef("-workers %s: want a number from 1 to %d", text, maxWorkers)
 		}
 	}
 	if cfg.Workers == 0 {
@@ -178,17 +183,36 @@ func duration(c *cli.Context, name string, otherwise time.Duration) (time.Durati
 	return d, nil
 }
 
+// createEvents makes the file of events. Opening standard output once more would
+// cut off a file that it leads to, and write over what jobs write.
+func createEvents(path string) (*os.File, error) {
+	switch path {
+	case os.Stdout.Name():
+		return os.Stdout, nil
+	case os.Stderr.Name():
+		return os.Stderr, nil
+	}
+	return os.Create(path)
+}
+
 // checkReport finds out early that a report could not be written in the end.
 func checkReport(path string) error {
 	switch ext := filepath.Ext(path); {
 	case path == "":
 		return nil
+	case path == "-":
+		return usagef("-report -: want a FILE.json, or %s", os.Stdout.Name())
 	case ext == ".html" || ext == ".xml":
 		return usagef("-report %s: reports other than .json are not available yet", path)
 	}
-	st, err := os.Stat(filepath.Dir(path))
-	if err == nil && !st.IsDir() {
-		err = errors.New("its folder is none")
+	st, err := os.Stat(path)
+	switch {
+	case err == nil && st.IsDir():
+		err = syscall.EISDIR
+	case err == nil && !st.Mode().IsRegular():
+		return nil // a pipe or a device is written to in its place
+	default:
+		err = writable(filepath.Dir(path))
 	}
 	if err != nil {
 		return usagef("-report %s: %v", path, reason(err))

@@ -40,8 +40,7 @@ func (s *command) validate(c *cli.Context) error {
 	if len(open) > 0 {
 		line += ", and as many as there is input for " + strings.Join(open, ", ")
 	}
-	_, err = fmt.Fprintln(s.stdout, line)
-	return err
+	return s.print(line)
 }
 
 // refuse prints the mistakes of a file, a line for each, and passes on other
