@@ -75,3 +75,17 @@ var _ = register("exhaust", func() {
 	}
 	must(g.Close())
 })
+
+func TestStart_TooLargeNamesWhatIs(t *testing.T) {
+	t.Parallel()
+	g := open(t, Options{})
+	long := strings.Repeat("x", 1<<20)
+	for want, s := range map[string]*Spec{
+		"argument 1 is the longest with 1048576":                {Path: "/bin/true", Argv: []string{"true", long}},
+		"environment variable ITEM is the longest with 1048576": {Path: "/bin/true", Env: []string{"A=b", "ITEM=" + long}},
+	} {
+		if _, err := g.Start(s); !errors.Is(err, syscall.E2BIG) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}

@@ -105,16 +105,19 @@ func (s *Spec) check() *StartError {
 
 // sizes tells what an E2BIG is about.
 func (s *Spec) sizes() string {
-	argv, env, longest, at := 0, 0, 0, 0
+	argv, env, longest, what := 0, 0, -1, ""
 	for i, a := range s.argv() {
 		argv += len(a) + 1
 		if len(a) > longest {
-			longest, at = len(a), i
+			longest, what = len(a), "argument "+strconv.Itoa(i)
 		}
 	}
 	for _, kv := range s.Env {
 		env += len(kv) + 1
+		if name, value, _ := strings.Cut(kv, "="); len(value) > longest {
+			longest, what = len(value), "environment variable "+name
+		}
 	}
-	return strconv.Itoa(argv) + " bytes of arguments, " + strconv.Itoa(env) + " of environment; argument " +
-		strconv.Itoa(at) + " is the longest with " + strconv.Itoa(longest)
+	return strconv.Itoa(argv) + " bytes of arguments, " + strconv.Itoa(env) + " of environment; " +
+		what + " is the longest with " + strconv.Itoa(longest)
 }
