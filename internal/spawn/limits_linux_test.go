@@ -3,6 +3,7 @@ package spawn
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
