@@ -56,13 +56,22 @@ func appendPayload(b, payload []byte) []byte {
 // by its size only: send it with AppendData. Task, label and key must be UTF-8
 // of at most MaxName bytes, which is not checked here.
 func AppendJob(b []byte, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string, payload []byte) []byte {
+	return appendPayload(appendJobHead(b, id, task, attempt, timeoutMS, label, key), payload)
+}
+
+// AppendJobSize is AppendJob for a payload of size bytes, at least 1, that
+// follows in data frames, however short it is.
+func AppendJobSize(b []byte, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string, size int) []byte {
+	return appendUint(appendJobHead(b, id, task, attempt, timeoutMS, label, key), uint64(size))
+}
+
+func appendJobHead(b []byte, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string) []byte {
 	b = appendHead(b, 8, KindJob, id)
 	b = appendStr(b, task)
 	b = appendUint(b, uint64(attempt))
 	b = appendUint(b, timeoutMS)
 	b = appendStr(b, label)
-	b = appendStr(b, key)
-	return appendPayload(b, payload)
+	return appendStr(b, key)
 }
 
 // AppendData appends the body of a data frame: the next chunk, of at most

@@ -33,6 +33,7 @@ type command struct {
 
 // runCommand is one attempt of a command; its slot is taken.
 func (p *Pool) runCommand(j *Job) {
+	defer p.wg.Done()
 	s := &j.pending
 	r := &Result{ExitCode: -1, Attempt: s.attempt + 1, Slot: s.slot, Start: time.Now()}
 	c := &command{p: p, j: j, slot: s.slot}
@@ -84,6 +85,13 @@ func (c *command) run(r *Result) error {
 	}
 	if j.Command == nil || len(j.Command.Argv) == 0 {
 		return fmt.Errorf("command is empty")
+	}
+	p.mu.Lock()
+	late := j.pending.cancelled || p.killed
+	p.mu.Unlock()
+	if late {
+		r.Outcome, r.Evidence = Cancelled, "cancelled before it started"
+		return nil
 	}
 	cmd := j.Command
 	path, err := child.LookPath(cmd.Argv[0], cmd.Env, cmd.Dir)

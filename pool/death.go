@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,7 @@ func (w *worker) end(cause error) {
 	}
 	w.closeSending()
 	status := w.reap(cause)
-	if w.ready != nil && w.page != nil && w.kill != killedProtocol {
+	if w.ready != nil && w.page != nil && !w.broke() {
 		// What it had finished and not yet written.
 		if rest := w.page.Rest(w.link.Reader().Total()); rest != nil {
 			w.link.Reader().Append(rest)
@@ -40,6 +41,7 @@ func (w *worker) end(cause error) {
 	var a actions
 	var charged []victim
 	p.mu.Lock()
+	w.gone = true
 	started := w.state != workerStarting
 	if !started {
 		c.starting--
@@ -101,11 +103,17 @@ func (w *worker) end(cause error) {
 	a.run(p)
 }
 
+// retire lets the worker get nothing more. The caller holds mu.
+func (w *worker) retire() {
+	w.dead = true
+	w.class.idle = slices.DeleteFunc(w.class.idle, func(x *worker) bool { return x == w })
+}
+
 // closeSending ends the writing half: after it no goroutine touches the jobs in
 // flight but this one.
 func (w *worker) closeSending() {
 	w.p.mu.Lock()
-	w.dead = true
+	w.retire()
 	w.creditUp.Broadcast()
 	var wait chan struct{}
 	if w.sending {
@@ -135,6 +143,13 @@ func (w *worker) reap(cause error) spawn.Status {
 	}
 	<-w.proc.Done()
 	return w.proc.Status()
+}
+
+// broke reports whether the worker was killed for what it sent.
+func (w *worker) broke() bool {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	return w.kill == killedProtocol
 }
 
 func (w *worker) pid() int {
@@ -172,27 +187,27 @@ func (w *worker) charge(v victim, evidence string) {
 	}
 	r.Stdout, r.Stderr = w.out.take(w.out.size()), w.err.take(w.err.size())
 	ours := true
-	switch w.kill {
-	case killedTimeout:
-		r.Outcome = TimedOut
-	case killedCancel, killedShutdown:
+	switch {
+	case w.kill == killedShutdown:
 		r.Outcome = Cancelled
-	case killedOutput:
+	case w.kill == killedOutput:
 		r.Outcome, r.Which = Limited, WhichOutput
-	case killedProtocol:
+	case w.kill == killedProtocol:
 		r.Outcome, ours = Protocol, false
-	default:
-		switch {
-		case v.timedOut: // it ended while it was being asked to
-			r.Outcome, r.Evidence = TimedOut, timeoutEvidence(j)
-		case v.cancelled:
-			r.Outcome = Cancelled
-		case w.status.Lost:
-			r.Outcome = Internal
-		default:
-			ours = false
-			r.Which = crashKind(r.Stderr.Tail(inMemory))
+	case v.timedOut:
+		r.Outcome = TimedOut
+		if w.kill != killedTimeout { // it ended while it was being asked to
+			r.Evidence = timeoutEvidence(j)
 		}
+	case v.cancelled:
+		r.Outcome = Cancelled
+	case w.kill != notKilled:
+		r.Evidence += ", for another job" // and this one had just started
+	case w.status.Lost:
+		r.Outcome = Internal
+	default:
+		ours = false
+		r.Which = crashKind(r.Stderr.Tail(inMemory))
 	}
 	if !ours {
 		s.deaths++

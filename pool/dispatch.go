@@ -10,6 +10,7 @@ import (
 // actions are what follows from a change of the pool's state and must not be
 // done while its mutex is held: nothing waits for a pipe or a caller there.
 type actions struct {
+	caller     bool // they follow from a call of the pool's user, who may hold locks
 	flush      []*worker
 	commands   []*Job
 	starts     []*worker
@@ -23,14 +24,18 @@ type ended struct {
 	r *Result
 }
 
-func (a *actions) finish(j *Job, r *Result) { a.finished = append(a.finished, ended{j, r}) }
+// finish ends an attempt of a job that nobody else can end any more.
+func (a *actions) finish(j *Job, r *Result) {
+	j.pending.state = jobEnding
+	a.finished = append(a.finished, ended{j, r})
+}
 
 func (a *actions) interrupt(c *command) { a.interrupts = append(a.interrupts, c) }
 
 // run carries them out. The caller does not hold mu.
 func (a *actions) run(p *Pool) {
 	for _, w := range a.flush {
-		w.flush()
+		w.flush(a.caller)
 	}
 	for _, w := range a.starts {
 		go w.run()
@@ -102,6 +107,7 @@ func (p *Pool) occupy(c *class, a *actions) bool {
 	switch {
 	case c.isCommand:
 		j := c.queue.popFront()
+		p.wg.Add(1)
 		j.pending.state = jobRunning
 		j.pending.slot = slot
 		a.commands = append(a.commands, j)
@@ -171,12 +177,15 @@ func (p *Pool) refill(w *worker, a *actions) {
 			inline = 0 // its chunks wait for credit one by one
 		}
 		if w.credit >= 0 && inline > w.credit {
-			break // until the worker grants more, as it does when it starts a job
+			if w.flight.n > 0 {
+				break // until the worker grants more, as it does when it starts a job
+			}
+			inline = 0 // it starts none: this one is sent as far as there is credit
 		}
 		c.queue.popFront()
 		s := &j.pending
 		s.state = jobFlying
-		s.w, s.slot = w, w.slot
+		s.w, s.slot, s.reserved = w, w.slot, 0
 		if w.flight.n == 0 {
 			w.mark = time.Now()
 		}
@@ -184,6 +193,7 @@ func (p *Pool) refill(w *worker, a *actions) {
 		w.sendq = append(w.sendq, j)
 		if w.credit >= 0 {
 			w.credit -= inline
+			s.reserved = inline
 		}
 	}
 	w.kick(a)

@@ -103,11 +103,15 @@ func (f *faulty) ready(caps ...ipc.Capability) { f.send(f.readyBody(nil, caps...
 
 // readyPaged is ready of a worker that keeps the shared page.
 func (f *faulty) readyPaged() {
+	f.openPage()
+	f.send(f.readyBody(func(r *ipc.Ready) { r.Window = 64 }, ipc.CapPage, ipc.CapCancel, ipc.CapOffsets))
+}
+
+func (f *faulty) openPage() {
 	mem, err := unix.Mmap(boot.Page, 0, ipc.PageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	f.must(err)
 	f.page, err = ipc.OpenPage(mem)
 	f.must(err)
-	f.send(f.readyBody(func(r *ipc.Ready) { r.Window = 64 }, ipc.CapPage, ipc.CapCancel, ipc.CapOffsets))
 }
 
 // job waits for a job with an inline payload, or for the head of another, and

@@ -120,8 +120,9 @@ func (w *worker) observe(now time.Time, lost time.Duration) {
 	}
 	id := w.flight.first // without a page there is one at a time
 	if w.page != nil {
-		id = min(w.page.Started(0), w.sentID)
+		id = w.page.Started(0)
 	}
+	id = min(id, w.sentID)
 	if id != w.startedID {
 		w.startedID = id
 		w.startedAt = now
@@ -171,7 +172,7 @@ func (w *worker) recall(a *actions) {
 	unsent := w.sendq
 	w.sendq = nil
 	for _, j := range unsent {
-		w.flight.take(j.pending.id)
+		w.unsend(j)
 	}
 	w.p.putBack(unsent, a)
 	for id := max(w.startedID+1, w.flight.first); id <= w.sentID; id++ {
@@ -182,6 +183,7 @@ func (w *worker) recall(a *actions) {
 	}
 	w.kick(a)
 	if len(unsent) > 0 {
+		w.p.refill(w, a)
 		w.p.dispatch(w.class, a)
 	}
 }
@@ -198,10 +200,11 @@ func (w *worker) interrupt(j *Job, a *actions) {
 	switch i := slices.Index(w.sendq, j); {
 	case i >= 0:
 		w.sendq = slices.Delete(w.sendq, i, i+1)
-		w.flight.take(id)
+		w.unsend(j)
 		a.finish(j, cancelledEarly(j))
+		w.p.refill(w, a)
 		return
-	case w.flight.get(id) != j || id > w.sentID || id == w.partial:
+	case w.flight.get(id) != j || id > w.sentID:
 		return // answered; or it is dealt with when it is about to be sent
 	}
 	w.interruptNow(j, a)

@@ -71,6 +71,8 @@ type pendingState struct {
 	id uint64
 	c  *command // running: as this command
 
+	reserved int64 // payload bytes of w's credit that are kept for it, until it is sent
+
 	told      telling
 	cancelled bool
 	timedOut  bool
@@ -86,6 +88,7 @@ const (
 	jobFlying           // in a worker's flight
 	jobRunning          // as a command
 	jobWaiting          // for its next attempt
+	jobEnding           // without a worker; complete will be called for it
 	jobDone
 )
 
@@ -192,7 +195,7 @@ func (p *Pool) Go(j *Job) error {
 	if err := j.check(); err != nil {
 		return err
 	}
-	var a actions
+	a := actions{caller: true}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -224,7 +227,12 @@ func (j *Job) check() error {
 		return fmt.Errorf("%w: %s has both a task and a command", ErrJob, label(j))
 	case len(j.Task) > ipc.MaxName || len(j.Label) > ipc.MaxName || len(j.Key) > ipc.MaxName:
 		return fmt.Errorf("%w: task, label and key may be %d bytes long", ErrJob, ipc.MaxName)
-	case len(j.Payload) > ipc.MaxMessage:
+	}
+	return j.checkPayload()
+}
+
+func (j *Job) checkPayload() error {
+	if len(j.Payload) > ipc.MaxMessage {
 		return fmt.Errorf("%w: argument of %s is %d bytes long, at most %d travel: %w", ErrJob, label(j), len(j.Payload), ipc.MaxMessage, ipc.ErrTooLarge)
 	}
 	return nil
@@ -319,7 +327,7 @@ func (p *Pool) Tasks(ctx context.Context, prog *Program) ([]string, error) {
 // and may still report another outcome if that came first. A job that is done,
 // or was never given to the pool, is left alone.
 func (p *Pool) Cancel(j *Job) {
-	var a actions
+	a := actions{caller: true}
 	p.mu.Lock()
 	p.cancel(j, &a)
 	p.mu.Unlock()

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/feac4032/multiproc/ipc"
@@ -21,25 +22,46 @@ func (w *worker) kick(a *actions) {
 }
 
 // flush writes what waits, as far as that does not block, and leaves the rest to
-// a goroutine.
-func (w *worker) flush() {
+// a goroutine. So it does with jobs that have something to call, when caller says
+// that this is the goroutine of the pool's user.
+func (w *worker) flush(caller bool) {
 	for {
-		jobs, control, more := w.pick()
+		jobs, control, more := w.pick(caller)
 		if !more {
 			return
 		}
-		large := w.encode(jobs)
-		w.msgs = append(w.msgs, control...)
-		n, err := w.link.TryPutBatch(w.msgs)
-		if err != nil {
-			w.pause()
+		if caller && slices.ContainsFunc(jobs, (*Job).callsBack) {
+			go func() {
+				if w.put(jobs, control) {
+					w.flush(false)
+				}
+			}()
 			return
 		}
-		if large != nil || n < len(w.msgs) || w.link.Pending() {
-			go w.flushBlocking(w.msgs[n:], large)
+		if !w.put(jobs, control) {
 			return
 		}
 	}
+}
+
+// callsBack reports whether the user is called when j is sent.
+func (j *Job) callsBack() bool { return j.Prepare != nil || j.Started != nil }
+
+// put writes what was picked. It reports whether the right to write is still the
+// caller's.
+func (w *worker) put(jobs []*Job, control [][]byte) bool {
+	large := w.encode(jobs)
+	w.msgs = append(w.msgs, control...)
+	n, err := w.link.TryPutBatch(w.msgs)
+	if err != nil {
+		w.pause()
+		return false
+	}
+	if large != nil || n < len(w.msgs) || w.link.Pending() {
+		go w.flushBlocking(w.msgs[n:], large)
+		return false
+	}
+	return true
 }
 
 // flushBlocking finishes a write that would block, then goes on as flush does.
@@ -56,13 +78,13 @@ func (w *worker) flushBlocking(msgs [][]byte, large *Job) {
 		w.pause()
 		return
 	}
-	w.flush()
+	w.flush(false)
 }
 
 // pick takes what waits. When there is nothing it gives up the right to write,
 // and reports false.
-func (w *worker) pick() (jobs []*Job, control [][]byte, more bool) {
-	var a actions
+func (w *worker) pick(caller bool) (jobs []*Job, control [][]byte, more bool) {
+	a := actions{caller: caller}
 	p := w.p
 	p.mu.Lock()
 	if w.dead || len(w.sendq) == 0 && len(w.control) == 0 {
@@ -76,15 +98,35 @@ func (w *worker) pick() (jobs []*Job, control [][]byte, more bool) {
 	kept := jobs[:0]
 	for _, j := range jobs {
 		if j.pending.cancelled {
-			w.flight.take(j.pending.id)
+			w.unsend(j)
 			a.finish(j, cancelledEarly(j))
 			continue
 		}
 		kept = append(kept, j)
 	}
+	if len(kept) < len(jobs) {
+		p.refill(w, &a)
+	}
 	p.mu.Unlock()
 	a.run(p)
 	return kept, control, true
+}
+
+// unsend takes a job out of the flight that was not sent; refill has to follow.
+// The caller holds mu.
+func (w *worker) unsend(j *Job) {
+	w.flight.take(j.pending.id)
+	w.refund(j)
+	if w.leaving && w.flight.n == 0 {
+		w.leave()
+	}
+}
+
+// refund gives up the credit that is kept for a job. The caller holds mu.
+func (w *worker) refund(j *Job) {
+	w.credit += j.pending.reserved
+	j.pending.reserved = 0
+	w.creditUp.Broadcast()
 }
 
 // yield gives up the right to write. The caller holds mu.
@@ -100,7 +142,7 @@ func (w *worker) yield() {
 // the worker, soon, and does the rest.
 func (w *worker) pause() {
 	w.p.mu.Lock()
-	w.dead = true
+	w.retire()
 	w.yield()
 	w.p.mu.Unlock()
 	w.endsOr("closed its end of the link and went on")
@@ -114,25 +156,54 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 	for i, j := range jobs {
 		last = i + 1
 		s := &j.pending
-		if j.Prepare != nil {
-			if err := j.Prepare(j, s.attempt+1, s.slot); err != nil {
-				w.refuse(j, err)
-				jobs[i] = nil
-				continue
-			}
+		if err := j.prepare(); err != nil {
+			w.refuse(j, err)
+			jobs[i] = nil
+			continue
 		}
-		start := len(w.frames)
-		w.frames = ipc.AppendJob(w.frames, s.id, j.Task, uint32(s.attempt+1), uint64(j.Timeout.Milliseconds()), j.Label, j.Key, j.Payload)
-		w.msgs = append(w.msgs, w.frames[start:])
-		if len(j.Payload) > ipc.MaxInline {
+		start, attempt, timeout := len(w.frames), uint32(s.attempt+1), uint64(j.Timeout.Milliseconds())
+		if !w.affords(j) {
+			w.frames = ipc.AppendJobSize(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, len(j.Payload))
+			w.msgs = append(w.msgs, w.frames[start:])
 			large = j
 			break
 		}
+		w.frames = ipc.AppendJob(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, j.Payload)
+		w.msgs = append(w.msgs, w.frames[start:])
 	}
 	if first := w.commit(jobs[:last], jobs[last:], large); first != nil {
 		w.tell(first)
 	}
 	return large
+}
+
+// prepare lets the user complete a task that is about to be sent.
+func (j *Job) prepare() error {
+	if j.Prepare == nil {
+		return nil
+	}
+	if err := j.Prepare(j, j.pending.attempt+1, j.pending.slot); err != nil {
+		return err
+	}
+	return j.checkPayload()
+}
+
+// affords reports whether the payload of a job can be sent with it. Else it
+// follows in chunks, as one does that is too long.
+func (w *worker) affords(j *Job) bool {
+	s, n := &j.pending, int64(len(j.Payload))
+	if !w.limited || n == s.reserved {
+		return n <= ipc.MaxInline
+	}
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	w.refund(j) // it was kept for another payload than Prepare has made
+	if n > ipc.MaxInline || n > w.credit {
+		return false
+	}
+	w.credit -= n
+	s.reserved = n
+	return true
 }
 
 // commit makes answers to the encoded jobs acceptable, before they can come,
@@ -141,6 +212,10 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 func (w *worker) commit(encoded, rest []*Job, large *Job) (first *Job) {
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
+	if large != nil {
+		w.partial = large.pending.id
+	}
+	var none actions // this goroutine has the right to write
 	now := time.Now()
 	for _, j := range encoded {
 		if j == nil {
@@ -149,11 +224,8 @@ func (w *worker) commit(encoded, rest []*Job, large *Job) (first *Job) {
 		j.pending.sent = now
 		w.sentID = j.pending.id
 		if j.pending.cancelled {
-			w.control = append(w.control, ipc.AppendCancel(nil, j.pending.id, true))
+			w.interruptNow(j, &none)
 		}
-	}
-	if large != nil {
-		w.partial = large.pending.id
 	}
 	if len(rest) > 0 {
 		w.sendq = append(append([]*Job(nil), rest...), w.sendq...)
@@ -166,9 +238,12 @@ func (w *worker) commit(encoded, rest []*Job, large *Job) (first *Job) {
 
 // refuse ends a job that could not be prepared.
 func (w *worker) refuse(j *Job, err error) {
+	var a actions
 	w.p.mu.Lock()
-	w.flight.take(j.pending.id)
+	w.unsend(j)
+	w.p.refill(w, &a)
 	w.p.mu.Unlock()
+	a.run(w.p)
 	w.p.complete(j, &Result{Outcome: Failed, Which: WhichInput, Evidence: err.Error(), ExitCode: -1, Attempt: j.pending.attempt + 1})
 }
 
@@ -177,12 +252,11 @@ func (w *worker) refuse(j *Job, err error) {
 func (w *worker) chunks(ctx context.Context, j *Job) error {
 	var head []byte
 	for rest := j.Payload; len(rest) > 0; {
-		n := min(len(rest), ipc.MaxInline)
-		msgs, granted, ok := w.nextChunk(j, n, n == len(rest))
+		msgs, n, ok := w.nextChunk(j, len(rest))
 		if !ok {
 			return ipc.ErrProtocol
 		}
-		if granted {
+		if n > 0 {
 			head = ipc.AppendData(head[:0], j.pending.id, rest[:n])
 			msgs = append(msgs, head)
 			rest = rest[n:]
@@ -194,29 +268,35 @@ func (w *worker) chunks(ctx context.Context, j *Job) error {
 	return nil
 }
 
-// nextChunk waits until n payload bytes may be sent, or there are control frames
-// to send. ok is false when the link has ended instead. With its last chunk the
-// job can be answered, and be cancelled.
-func (w *worker) nextChunk(j *Job, n int, last bool) (control [][]byte, granted, ok bool) {
+// leastChunk is how much credit is waited for: of the least that a worker may
+// name, 64 KiB, it may hold a quarter back.
+const leastChunk = 16 << 10
+
+// nextChunk waits until some of the left payload bytes may be sent, or there are
+// control frames to send. n is how many; ok is false when the link has ended
+// instead. With its last chunk the job can be answered, and be cancelled.
+func (w *worker) nextChunk(j *Job, left int) (control [][]byte, n int, ok bool) {
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
-	short := func() bool { return w.credit >= 0 && w.credit < int64(n) }
+	short := func() bool { return w.limited && w.credit < int64(min(left, leastChunk)) }
 	for short() && !w.dead && len(w.control) == 0 {
 		w.creditUp.Wait()
 	}
 	control, w.control = w.control, nil
 	if w.dead || short() {
-		return control, false, !w.dead
+		return control, 0, !w.dead
 	}
-	if w.credit >= 0 {
+	n = min(left, ipc.MaxInline)
+	if w.limited {
+		n = int(min(int64(n), w.credit))
 		w.credit -= int64(n)
 	}
-	if last {
+	if n == left {
 		w.partial = 0
-		if j.pending.cancelled || j.pending.timedOut {
+		if w.cancels && (j.pending.cancelled || j.pending.timedOut) {
 			w.control = append(w.control, ipc.AppendCancel(nil, j.pending.id, true))
 		}
 	}
 	w.moved = time.Now()
-	return control, true, true
+	return control, n, true
 }

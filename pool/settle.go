@@ -144,7 +144,7 @@ func (w *worker) sendControl(frame []byte) {
 // settle matches the answers of a batch with their jobs, refills the worker's
 // window, and then tells the jobs' callers.
 func (w *worker) settle() error {
-	if w.owed >= ipc.DefaultCredit/4 {
+	if w.counts && w.owed >= ipc.DefaultCredit/4 {
 		w.sendControl(ipc.AppendCredit(nil, w.owed))
 		w.owed = 0
 	}
@@ -236,7 +236,8 @@ func (w *worker) leave() {
 }
 
 // putBack returns jobs that were not started to the head of their queues, in
-// their order; those that were cancelled meanwhile end. The caller holds mu.
+// their order; those that were cancelled meanwhile, or whose class was given up,
+// end. The caller holds mu.
 func (p *Pool) putBack(jobs []*Job, a *actions) {
 	for i := len(jobs) - 1; i >= 0; i-- {
 		j := jobs[i]
@@ -244,6 +245,10 @@ func (p *Pool) putBack(jobs []*Job, a *actions) {
 		s.w, s.recalled = nil, false
 		if s.cancelled {
 			a.finish(j, cancelledEarly(j))
+			continue
+		}
+		if s.class.err != nil {
+			a.finish(j, s.class.givenUp(j))
 			continue
 		}
 		s.state = jobQueued

@@ -85,6 +85,7 @@ func (p *Pool) Kill() {
 		p.report.Cancelled++
 		commands = append(commands, c)
 	}
+	p.abandonTasks()
 	if p.open == 0 {
 		p.finishDrain()
 	}
@@ -107,6 +108,17 @@ func (p *Pool) finishDrain() {
 	}
 }
 
+// abandonTasks wakes who waits to know the tasks of a program none of whose
+// workers will get ready. The caller holds mu.
+func (p *Pool) abandonTasks() {
+	for _, c := range p.order {
+		if c.err == nil && c.known != nil && !c.ready {
+			c.err = ErrClosed
+			c.announce()
+		}
+	}
+}
+
 // dismantle ends what is left once no job is.
 func (p *Pool) dismantle() {
 	p.mu.Lock()
@@ -124,11 +136,8 @@ func (p *Pool) dismantle() {
 			c.timer.Stop()
 		}
 		c.retry = time.Now().Add(time.Hour)
-		if c.err == nil && c.known != nil && !c.ready {
-			c.err = ErrClosed
-			c.announce()
-		}
 	}
+	p.abandonTasks()
 	p.mu.Unlock()
 	for _, w := range idle {
 		w.stop()

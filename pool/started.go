@@ -25,7 +25,10 @@ func (j *Job) toTell() bool {
 // tell calls Started after toTell.
 func (w *worker) tell(j *Job) {
 	s := &j.pending
-	j.Started(j, s.attempt+1, s.slot, w.name, w.pid())
+	w.p.mu.Lock()
+	attempt, slot := s.attempt+1, s.slot // it may be given back meanwhile
+	w.p.mu.Unlock()
+	j.Started(j, attempt, slot, w.name, w.pid())
 	w.p.mu.Lock()
 	s.told = told
 	w.p.tellings.Broadcast()

@@ -41,6 +41,8 @@ type worker struct {
 	maxWindow int
 	offsets   bool // results say where their output ends
 	cancels   bool // cancel frames are answered
+	counts    bool // it counts its bytes against the credit that it has
+	limited   bool // credit counts
 
 	// Guarded by the pool's mutex.
 	state     workerState
@@ -58,6 +60,7 @@ type worker struct {
 	senderEnd chan struct{}
 	creditUp  *sync.Cond
 	leaving   bool      // it ends by itself: no more jobs
+	gone      bool      // its process has ended, and what that means is decided
 	dead      bool      // the link is of no more use
 	sentID    uint64    // jobs up to this id have been encoded
 	partial   uint64    // the job whose payload is being sent in chunks, 0 for none
@@ -170,12 +173,13 @@ func (w *worker) handshake() error {
 	w.ready, w.page = ready, w.child.Page
 	w.offsets = ready.Has(ipc.CapOffsets)
 	w.cancels = ready.Has(ipc.CapCancel)
+	w.counts = ready.Has(ipc.CapCredit)
 	w.maxWindow = int(min(ready.Window, uint64(w.p.cfg.MaxWindow)))
 	if !w.cancels || ready.Threads != 1 {
 		w.maxWindow = 1 // nothing could be taken back from behind a long job
 	}
 	if ready.Credit > 0 {
-		w.credit = int64(min(ready.Credit, 1<<40))
+		w.limited, w.credit = true, int64(min(ready.Credit, 1<<40))
 	}
 	return nil
 }
@@ -263,6 +267,9 @@ func (w *worker) killFor(why killReason, text string) {
 }
 
 func (w *worker) killLocked(why killReason, text string) {
+	if w.gone {
+		return
+	}
 	if w.kill == notKilled {
 		w.kill, w.killText = why, text
 	}
