@@ -34,14 +34,19 @@ func (x *exchange) send() {
 	}
 }
 
+// leastChunk is how much credit is waited for: of the least that a worker may
+// name, 64 KiB, it may hold a quarter back.
+const leastChunk = 16 << 10
+
 // next waits for frames to send: control frames, and a chunk of the n first
 // bytes of rest if there is credit for it. It returns none when the link has
 // ended.
 func (x *exchange) next(rest []byte) (msgs [][]byte, n int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	size := min(len(rest), ipc.MaxInline)
-	covered := func() bool { return size > 0 && (x.credit < 0 || x.credit >= int64(size)) }
+	covered := func() bool {
+		return len(rest) > 0 && (x.credit < 0 || x.credit >= int64(min(len(rest), leastChunk)))
+	}
 	for !x.over && len(x.control) == 0 && !covered() {
 		x.changed.Wait()
 	}
@@ -52,7 +57,9 @@ func (x *exchange) next(rest []byte) (msgs [][]byte, n int) {
 	if !covered() {
 		return msgs, 0
 	}
+	size := min(len(rest), ipc.MaxInline)
 	if x.credit >= 0 {
+		size = int(min(int64(size), x.credit))
 		x.credit -= int64(size)
 	}
 	msgs = append(msgs, ipc.AppendData(nil, jobID, rest[:size]))
