@@ -59,7 +59,7 @@ func TestPython_StartupPrintsAreNoProtocol(t *testing.T) {
 func TestPython_JobsOfAllSizes(t *testing.T) {
 	t.Parallel()
 	b, _ := setupPython(t)
-	for _, n := range []int{0, 1, 255, 256, 64<<10 - 3, 64 << 10, 64<<10 + 1, 3 << 20} {
+	for _, n := range []int{0, 1, 255, 256, 64<<10 - 3, 64 << 10, 64<<10 + 1, 3 << 20, 1} {
 		in := bytes.Repeat([]byte{byte(n)}, n)
 		if out, err := pool.Call(b.ctx, b.Pool, echo, in); err != nil || !bytes.Equal(in, out) {
 			t.Errorf("echo of %d bytes: %d bytes, %v", n, len(out), err)
