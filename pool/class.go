@@ -6,6 +6,7 @@ import "time"
 // that has no workers. Its fields are guarded by the pool's mutex.
 type class struct {
 	p         *Pool
+	key       string // in the pool's classes
 	prog      Program
 	name      string
 	isCommand bool
@@ -14,6 +15,7 @@ type class struct {
 	workers  []*worker // alive, in any state
 	idle     []*worker // ready, without a slot; the one that was used last is last
 	starting int
+	open     int // jobs of it that Done has not been called for
 
 	service time.Duration // how long a job takes, as measured; 0 = not known
 	known   chan struct{} // closed once tasks or err is set; nil = nobody asked

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -247,4 +248,18 @@ func (p *Pool) forget(w *worker) {
 	p.workers = slices.DeleteFunc(p.workers, func(x *worker) bool { return x == w })
 	c.workers = slices.DeleteFunc(c.workers, func(x *worker) bool { return x == w })
 	c.idle = slices.DeleteFunc(c.idle, func(x *worker) bool { return x == w })
+	p.drop(c)
+}
+
+// drop forgets a class that has neither jobs nor workers: there may be as many
+// programs as jobs. One that was given up is remembered, and the pool's own. The
+// caller holds mu.
+func (p *Pool) drop(c *class) {
+	if c.isCommand || c.open > 0 || len(c.workers) > 0 || c.err != nil ||
+		c.known != nil && !c.ready || c == p.byProgram[&p.cfg.Program] {
+		return
+	}
+	delete(p.classes, c.key)
+	p.order = slices.DeleteFunc(p.order, func(x *class) bool { return x == c })
+	maps.DeleteFunc(p.byProgram, func(_ *Program, x *class) bool { return x == c })
 }

@@ -4,3 +4,10 @@ import "time"
 
 // SetFrameTime changes the time that a frame may take to arrive.
 func (c *Config) SetFrameTime(f func(time.Duration) time.Duration) { c.frameTime = f }
+
+// Classes is how many the pool remembers, the commands included.
+func (p *Pool) Classes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.order)
+}

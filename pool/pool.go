@@ -207,6 +207,7 @@ func (p *Pool) Go(j *Job) error {
 	}
 	j.pending = pendingState{class: c}
 	p.open++
+	c.open++
 	p.enqueue(j, &a)
 	p.mu.Unlock()
 	a.run(p)
@@ -274,7 +275,7 @@ func (p *Pool) classOf(prog *Program) *class {
 		if own.StartTimeout <= 0 {
 			own.StartTimeout = 60 * time.Second
 		}
-		c = &class{p: p, prog: own, name: programName(own.Command)}
+		c = &class{p: p, key: key, prog: own, name: programName(own.Command)}
 		p.classes[key] = c
 		p.order = append(p.order, c)
 	}

@@ -713,3 +713,26 @@ var linger = task.Define("linger", func(ctx context.Context, mark string) (int, 
 	<-ctx.Done()
 	return 0, context.Cause(ctx)
 })
+
+func TestClasses_AreForgotten(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 2})
+	var done sync.WaitGroup
+	for i := range 40 {
+		done.Add(1)
+		payload, _ := environ.EncodeIn(nil, "CLASS")
+		prog := &pool.Program{Env: append(os.Environ(), fmt.Sprint("CLASS=", i))}
+		b.Go(&pool.Job{Task: environ.Name(), Payload: payload, Program: prog, Done: func(_ *pool.Job, r *pool.Result) {
+			defer done.Done()
+			if v, err := environ.DecodeOut(r.Value); err != nil || v != fmt.Sprint(i) {
+				t.Errorf("job %d ran in class %q: %v %s", i, v, err, r.Evidence)
+			}
+		}})
+	}
+	done.Wait()
+	// Those remain whose workers are kept, and the commands'.
+	waitFor(t, func() bool { return b.Classes() <= 2+1 })
+	if out, err := pool.Call(b.ctx, b.Pool, noop, 1); err != nil || out != 1 {
+		t.Errorf("%d, %v", out, err)
+	}
+}

@@ -350,9 +350,12 @@ func (p *Pool) complete(j *Job, r *Result) {
 		p.schedule(j, after)
 		return
 	}
-	j.Done(j, r)
+	c := j.pending.class
+	j.Done(j, r) // which may give j to the pool again
 	p.mu.Lock()
 	p.open--
+	c.open--
+	p.drop(c)
 	if p.closed && p.open == 0 {
 		p.finishDrain()
 	}
