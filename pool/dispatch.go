@@ -52,11 +52,13 @@ func (a *actions) run(p *Pool) {
 	}
 	if len(a.finished) > 0 {
 		// Not here: the caller of Go or Cancel may hold a lock that Done takes.
-		go func() {
-			for _, e := range a.finished {
-				p.complete(e.j, e.r)
-			}
-		}()
+		go p.completeAll(a.finished)
+	}
+}
+
+func (p *Pool) completeAll(all []ended) {
+	for _, e := range all {
+		p.complete(e.j, e.r)
 	}
 }
 
