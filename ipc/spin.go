@@ -62,6 +62,7 @@ func (s *spinner) read(p []byte) int {
 					return true
 				}
 			}
+			giveWay()
 			if time.Since(start) > spinLimit {
 				return true
 			}
