@@ -22,11 +22,11 @@ func (s *server) receive() error {
 			s.enqueue(b)
 			b = s.queue.fresh()
 		}
+		if err != nil {
+			return err // before the queue may run dry and end the worker in peace
+		}
 		if s.stopped {
 			s.queue.close()
-		}
-		if err != nil {
-			return err
 		}
 	}
 }
