@@ -43,7 +43,7 @@ func parseStat(b []byte) (st procStat, ok bool) {
 	}
 	// f[0] is field 3 of proc(5).
 	f := bytes.Fields(b[end+1:])
-	if len(f) < 20 || len(f[0]) != 1 {
+	if len(f) < 20 || len(f[0]) != 1 || !isLetter(f[0][0]) {
 		return st, false
 	}
 	st.pid, st.state = pid, f[0][0]
@@ -55,6 +55,8 @@ func parseStat(b []byte) (st procStat, ok bool) {
 	st.start, err = strconv.ParseUint(string(f[19]), 10, 64)
 	return st, err == nil
 }
+
+func isLetter(c byte) bool { return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' }
 
 func (st procStat) dead() bool { return st.state == 'Z' || st.state == 'X' }
 

@@ -38,8 +38,9 @@ func TestReadStat_KnowsThisProcess(t *testing.T) {
 func FuzzParseStat(f *testing.F) {
 	f.Add([]byte("1 (init) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 3 1000 2"))
 	f.Add([]byte("1 (a) b) Z 0 1 1"))
+	f.Add([]byte("0()\x00 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if st, ok := parseStat(b); ok && st.state == 0 {
+		if st, ok := parseStat(b); ok && !isLetter(st.state) {
 			t.Errorf("%q: %+v", b, st)
 		}
 	})
