@@ -1,0 +1,139 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/feac4032/multiproc/internal/owner"
+)
+
+// Ticket is one request that may have to wait. Whoever asks fills in the first
+// two fields and hands it to one object, once.
+type Ticket struct {
+	// Owner is who asks; nil = nobody that can hold anything. The end of an owner
+	// withdraws its tickets.
+	Owner *owner.Owner
+
+	// Settled is called exactly once, when what follows is final: maybe before the
+	// request has returned, from whatever goroutine, with no lock held. It must not
+	// block.
+	Settled func(*Ticket)
+
+	// Err is nil if the request was granted. A condition's wait that had begun
+	// holds the lock again whatever Err is, unless it is ErrEnded.
+	Err       error
+	Abandoned *owner.Abandoned // who held it before and ended without giving it back
+	Item      []byte           // of a get
+	Lease     uint64           // of a lease
+	Delivery  int              // of a lease: how often the item was handed out, this time included
+	Index     int              // of a barrier's wait
+
+	place // in the line in which it waits
+
+	mu *sync.Mutex // of the object that it was handed to
+	at station     // where it waits; nil before and after; guarded by mu
+}
+
+// station is where tickets wait.
+type station interface {
+	// withdraw takes a waiting ticket out of its line, and settles it with cause,
+	// now or when it can be. The ticket's mutex is held.
+	withdraw(t *Ticket, cause error, out *settlements)
+}
+
+// enter lets a ticket wait at s. It reports false, having settled the ticket,
+// when its owner has ended. The mutex of s is held.
+func (t *Ticket) enter(s station, mu *sync.Mutex, out *settlements) bool {
+	t.mu = mu
+	if !t.Owner.Enter(t) {
+		out.settle(t, ErrEnded)
+		return false
+	}
+	t.at = s
+	return true
+}
+
+// leave ends the waiting of a ticket; its line was left before.
+func (t *Ticket) leave() {
+	t.at = nil
+	t.Owner.Leave(t)
+}
+
+// Cancel withdraws a ticket that still waits: it is settled with cause. One that
+// was settled stays as it is. It is not called before the request has returned.
+func (t *Ticket) Cancel(cause error) {
+	if t.mu == nil {
+		return // it never had to wait
+	}
+	var out settlements
+	t.mu.Lock()
+	if t.at != nil {
+		t.at.withdraw(t, cause, &out)
+	}
+	t.mu.Unlock()
+	out.run()
+}
+
+// OwnerEnded implements owner.Party: the wait of an owner that has ended is
+// withdrawn.
+func (t *Ticket) OwnerEnded(*owner.Owner) { t.Cancel(ErrEnded) }
+
+// settlements are tickets that became final while a mutex was held, to be told
+// when it is not.
+type settlements struct {
+	first [4]*Ticket
+	n     int
+	more  []*Ticket
+}
+
+func (s *settlements) settle(t *Ticket, err error) {
+	t.Err = err
+	if s.n < len(s.first) {
+		s.first[s.n] = t
+		s.n++
+		return
+	}
+	s.more = append(s.more, t)
+}
+
+// run tells those who wait, in the order in which they were settled.
+func (s *settlements) run() {
+	for _, t := range s.first[:s.n] {
+		t.Settled(t)
+	}
+	for _, t := range s.more {
+		t.Settled(t)
+	}
+}
+
+// Await hands t to request and blocks until it is settled. When ctx ends first it
+// is withdrawn; if the grant came before that, the request has succeeded.
+func Await(ctx context.Context, t *Ticket, request func(*Ticket)) error {
+	settled := make(chan struct{}, 1)
+	t.Settled = func(*Ticket) { settled <- struct{}{} }
+	request(t)
+	select {
+	case <-settled:
+		return t.Err
+	default:
+	}
+	select {
+	case <-settled:
+	case <-ctx.Done():
+		t.Cancel(Ended(ctx))
+		<-settled
+	}
+	return t.Err
+}
+
+// Ended is the error of a call whose context has ended: the context's own, and
+// the cause if it has another one.
+func Ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
