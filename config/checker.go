@@ -27,6 +27,7 @@ type checker struct {
 	byID     map[string]*Job
 	needs    [][]needRef        // of each job, by its place in File.Jobs
 	stdin    *Pos               // where "-" was used
+	objects  map[string]object  // declared queues and locks
 	reported map[*Template]bool // templates whose references were found wrong
 }
 

@@ -27,6 +27,8 @@ type File struct {
 	InheritEnv *InheritEnv   // nil: not given
 	Workers    int           // 0: not given
 	Worker     *Worker       // nil: the stock worker
+	Queues     []*Queue      // `queues`, in file order; nil: not given
+	Locks      []*Lock       // `locks`, in file order; nil: not given
 	Deadline   time.Duration // of the whole run; 0: none
 	Halt       Halt          // zero: never
 	Output     string        // "group" or "none"; "": not given

@@ -44,43 +44,6 @@ func readUses(c *checker, n *yaml.Node, _ *draft) {
 	}
 }
 
-// queueSize is the map of one queue while it is checked.
-type queueSize struct{}
-
-var queueKeys = newKeyset("in a queue",
-	key[*queueSize]{name: "size", read: func(c *checker, n *yaml.Node, _ *queueSize) { c.positive(n, "size") }},
-)
-
-func readQueues(c *checker, n *yaml.Node, _ *top) {
-	es, ok := c.entries(n, "queues")
-	if !ok {
-		return
-	}
-	for _, e := range es {
-		c.objectName(e.key, "queue")
-		queueKeys.read(c, e.value, "queue "+clip(e.name), &queueSize{})
-	}
-}
-
-func readLocks(c *checker, n *yaml.Node, _ *top) {
-	items, ok := c.list(n, "locks", false)
-	if !ok {
-		return
-	}
-	for _, e := range items {
-		if _, ok := c.text(e, "a name in locks"); ok {
-			c.objectName(e, "lock")
-		}
-	}
-}
-
-// objectName checks the name of a queue or a lock.
-func (c *checker) objectName(n *yaml.Node, what string) {
-	if len(n.Value) > maxName || !jobID.MatchString(n.Value) {
-		c.failNode(n, "", "%s %s must be letters, digits, _ and -, and start with a letter or _", what, quote(n.Value))
-	}
-}
-
 func readChunk(c *checker, n *yaml.Node, _ *draft) {
 	if n.Kind == yaml.ScalarNode && n.Value == "auto" {
 		return

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,6 +140,16 @@ func TestParse_FillsTheFile(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("file differs (-want +got):\n%s", diff)
+	}
+	var objects []string
+	for _, q := range f.Queues {
+		objects = append(objects, fmt.Sprintf("%s %d", q.Name, q.Size))
+	}
+	for _, l := range f.Locks {
+		objects = append(objects, l.Name)
+	}
+	if diff := cmp.Diff([]string{"work 100", "results 0", "small 2", "any 0", "zero 0", "db", "on-disk"}, objects); diff != "" {
+		t.Errorf("queues and locks differ (-want +got):\n%s", diff)
 	}
 	var vars []string
 	for _, v := range f.Vars {

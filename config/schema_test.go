@@ -101,6 +101,8 @@ var values = []string{
 	"{max: 1, causes: ['exit:70-79', 'signal:9']}", "{max: 1, factor: 0.5}", "{max: 1, jitter: 1, backoff: 0, max_backoff: 1m}", "{command: [x]}",
 	"{command: [x], start_timeout: 3s}", "{command: []}", "{max_jobs: 3}", "{A: x}", "{A: [x]}", "{ITEM_X: x}", "{VAR_: x}", "{A: ~}", "{A=B: x}", "[PATH, 'LC_*']",
 	"echo", "[echo, 1, true]", "[{a: b}]", "{name: [1, 2]}",
+	"{work: 100}", "{work: 0}", "{work: -1}", "{work: ~}", "{work: }", "{work: {}}", "{work: {size: 0}}", "{work: {size: ~}}", "{work: [1]}", "{a b: 1}",
+	"{work: {size: 2000000}}", "[db, cache]", "[db, db]", "[db, true]", "[a/b]",
 }
 
 // beyondSchema tells what the parser refuses for reasons that a schema has no
@@ -225,7 +227,7 @@ func TestSchema_HasTheParsersKeys(t *testing.T) {
 		{retryKeys.names, []any{"$defs", "retry", "anyOf", 1}},
 		{stdinKeys.names, []any{"$defs", "job", "properties", "stdin", "anyOf", 1}},
 		{stdoutKeys.names, []any{"$defs", "job", "properties", "stdout"}},
-		{queueKeys.names, []any{"properties", "queues", "additionalProperties"}},
+		{queueKeys.names, []any{"properties", "queues", "additionalProperties", "anyOf", 1}},
 	} {
 		want := append([]string(nil), c.names...)
 		sort.Strings(want)
