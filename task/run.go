@@ -59,7 +59,7 @@ func (d *Def) RunInPlace(ctx context.Context, payload, dst []byte) (out []byte, 
 	stage := StageArgument
 	defer func() {
 		if v := recover(); v != nil {
-			err = newPanicError(v)
+			err = NewPanicError(v, defineFrame)
 		}
 		if err != nil {
 			out, err = dst, &StageError{Task: d.name, Stage: stage, Err: err}
@@ -68,18 +68,21 @@ func (d *Def) RunInPlace(ctx context.Context, payload, dst []byte) (out []byte, 
 	return d.call(ctx, &stage, payload, dst)
 }
 
-// newPanicError must be called by the deferred function that recovered v.
-func newPanicError(v any) *PanicError {
+// NewPanicError describes a panic for whoever called the function that panicked.
+// It must be called by the deferred function that has recovered v. The stack ends
+// before the first function whose full name, such as "example.com/a/b.(*T).M",
+// begins with under: the caller's own frames say nothing about the fault.
+func NewPanicError(v any, under string) *PanicError {
 	return &PanicError{
 		Value: v,
 		Text:  clip(fmt.Sprint(v), maxText),
-		Stack: clip(panicStack(), maxText),
+		Stack: clip(panicStack(under), maxText),
 	}
 }
 
-// panicStack renders the frames between the panic and the task's function: what
-// the runtime and this package add says nothing about the fault.
-func panicStack() string {
+// panicStack renders the frames between the panic and those that begin with
+// under.
+func panicStack(under string) string {
 	pcs := make([]uintptr, 256)
 	n := runtime.Callers(2, pcs)
 	frames := runtime.CallersFrames(pcs[:n])
@@ -91,7 +94,7 @@ func panicStack() string {
 		case !panicked:
 			panicked = f.Function == "runtime.gopanic"
 		case !inUser && ofRuntime(f.Function):
-		case strings.HasPrefix(f.Function, defineFrame):
+		case strings.HasPrefix(f.Function, under):
 			more = false
 		default:
 			inUser = true
