@@ -99,8 +99,7 @@ func ExampleThread_Join() {
 func ExampleThread_Join_panic() {
 	ctx := context.Background()
 	t := thread.New(func(context.Context) error {
-		var shelf map[string]int
-		shelf["books"]++
+		panic("the shelf has fallen")
 		return nil
 	}, thread.WithName("librarian"))
 	if err := t.Start(ctx); err != nil {
@@ -111,7 +110,7 @@ func ExampleThread_Join_panic() {
 	var p *task.PanicError
 	fmt.Println(errors.As(err, &p), p.Stack != "")
 	// Output:
-	// librarian: panic: assignment to entry in nil map
+	// librarian: panic: the shelf has fallen
 	// true true
 }
 

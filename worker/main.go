@@ -91,6 +91,7 @@ func serveLink() int {
 	e.tasks, e.lookup = task.Names(), task.Lookup
 	e.stderr = os.Stderr
 	e.useCPUs = useCPUs
+	e.named, e.gone = nameSelf, endSupervision
 	s := newServer(e)
 
 	signals := make(chan os.Signal, 1)

@@ -50,7 +50,9 @@ type endpoint struct {
 	tasks   []string
 	lookup  func(string) (*task.Def, bool)
 	stderr  io.Writer
-	useCPUs func(int) // obeys the supervisor's wish; nil = nobody does
+	useCPUs func(int)    // obeys the supervisor's wish; nil = nobody does
+	named   func(string) // is told this worker's name; nil = nobody is
+	gone    func()       // is told of the link's end; nil = nobody is
 }
 
 // server serves one link.
@@ -115,6 +117,9 @@ func (s *server) serve() int {
 	if hello.CPUs > 0 && s.useCPUs != nil {
 		s.useCPUs(int(min(hello.CPUs, 1<<16)))
 	}
+	if s.named != nil {
+		s.named(hello.Worker)
+	}
 	s.messageMax = hello.MessageMax
 	s.assembler.Max = hello.MessageMax
 	s.credit.init(hello.Credit)
@@ -138,7 +143,13 @@ func (s *server) serve() int {
 		close(idle)
 	}()
 	ended := make(chan error, 1)
-	go func() { ended <- s.receive() }()
+	go func() {
+		err := s.receive()
+		if s.gone != nil {
+			s.gone()
+		}
+		ended <- err
+	}()
 
 	terminated := s.terminated
 	for {
