@@ -14,6 +14,7 @@ var (
 	ErrNoOwner          = errors.New("no owner in this context")
 	ErrNotLocked        = errors.New("not locked")
 	ErrNotOwner         = errors.New("held by somebody else, or by nobody")
+	ErrTakenAway        = fmt.Errorf("released by somebody else meanwhile: %w", ErrNotLocked)
 	ErrReleasedTooOften = errors.New("released more often than acquired")
 	ErrBroken           = errors.New("barrier is broken")
 	ErrOverflow         = errors.New("number does not fit")

@@ -41,3 +41,12 @@ func (l *line) remove(t *Ticket) {
 	t.prev, t.next, t.in = nil, nil, false
 	l.n--
 }
+
+// settleAll empties the line: everybody in it gets err.
+func (l *line) settleAll(err error, out *settlements) {
+	for t := l.head; t != nil; t = l.head {
+		l.remove(t)
+		t.leave()
+		out.settle(t, err)
+	}
+}

@@ -110,8 +110,16 @@ func (q *Queue) Put(t *Ticket, item []byte) {
 // TryPut is Put that does not wait: false if there is no room, or others wait for
 // it.
 func (q *Queue) TryPut(item []byte) (bool, error) {
-	var out settlements
 	q.mu.Lock()
+	if q.getters.empty() { // nobody to tell
+		taken, err := q.room(item)
+		if taken {
+			q.store(item)
+		}
+		q.mu.Unlock()
+		return taken, err
+	}
+	var out settlements
 	taken, err := q.offer(item, &out)
 	q.mu.Unlock()
 	out.run()
@@ -134,16 +142,26 @@ func (q *Queue) TryPutBatch(items [][]byte) (int, error) {
 	return n, err
 }
 
-// offer takes an item if there is room and nobody waits for it.
-func (q *Queue) offer(item []byte, out *settlements) (bool, error) {
+// room reports whether an item can be taken at once.
+func (q *Queue) room(item []byte) (bool, error) {
 	if q.putErr != nil {
 		return false, q.putErr
 	}
-	if !q.putters.empty() || !q.fits(len(item)) {
-		return false, nil
+	return q.putters.empty() && q.fits(len(item)), nil
+}
+
+// offer takes an item if there is room and nobody waits for it.
+func (q *Queue) offer(item []byte, out *settlements) (bool, error) {
+	taken, err := q.room(item)
+	if taken {
+		q.accept(item, out)
 	}
-	q.accept(item, out)
-	return true, nil
+	return taken, err
+}
+
+func (q *Queue) store(item []byte) {
+	q.back.push(item)
+	q.bytes += cost(item)
 }
 
 // accept takes an item that fits.
@@ -155,8 +173,7 @@ func (q *Queue) accept(item []byte, out *settlements) {
 			return
 		}
 	}
-	q.back.push(item)
-	q.bytes += cost(item)
+	q.store(item)
 }
 
 // admit lets the putters in that there is room for now, in their order.
@@ -170,18 +187,24 @@ func (q *Queue) admit(out *settlements) {
 
 // take takes the next item out of a queue that is not empty.
 func (q *Queue) take() taken {
-	var item taken
-	if len(q.front) > 0 {
-		item = q.front[0]
-		q.front[0] = taken{}
-		if q.front = q.front[1:]; len(q.front) == 0 {
-			q.front = nil
-		}
-	} else {
-		item = taken{data: q.back.pop(), seq: q.taken}
-		q.taken++
+	if len(q.front) == 0 {
+		seq := q.taken
+		return taken{data: q.pop(), seq: seq}
+	}
+	item := q.front[0]
+	q.front[0] = taken{}
+	if q.front = q.front[1:]; len(q.front) == 0 {
+		q.front = nil
 	}
 	q.bytes -= cost(item.data)
+	return item
+}
+
+// pop takes the oldest item that nobody has had.
+func (q *Queue) pop() []byte {
+	item := q.back.pop()
+	q.taken++
+	q.bytes -= cost(item)
 	return item
 }
 
@@ -242,8 +265,15 @@ func (q *Queue) TryGetBatch(dst [][]byte) (int, error) {
 		}
 		return 0, nil
 	}
-	var out settlements
 	n := 0
+	if len(q.front) == 0 && q.putters.empty() && q.joiners.empty() { // nobody to tell
+		for ; n < len(dst) && q.back.len() > 0; n++ {
+			dst[n] = q.pop()
+		}
+		q.mu.Unlock()
+		return n, nil
+	}
+	var out settlements
 	for ; n < len(dst) && q.len() > 0; n++ {
 		dst[n] = q.take().data
 		q.admit(&out)

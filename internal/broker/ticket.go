@@ -34,6 +34,11 @@ type Ticket struct {
 
 	mu *sync.Mutex // of the object that it was handed to
 	at station     // where it waits; nil before and after; guarded by mu
+
+	detached bool       // of a semaphore: the permit is to be nobody's
+	depth    int        // of a condition's wait: how often the lock is to be held again; 0 = not one
+	outcome  error      // of a condition's wait that takes its lock again
+	notified *Condition // that has notified it; nil = it was not, or is no such wait
 }
 
 // station is where tickets wait.
@@ -80,12 +85,29 @@ func (t *Ticket) Cancel(cause error) {
 // withdrawn.
 func (t *Ticket) OwnerEnded(*owner.Owner) { t.Cancel(ErrEnded) }
 
+// Refuse implements owner.Waiter.
+func (t *Ticket) Refuse(err *owner.DeadlockError) { t.Cancel(err) }
+
 // settlements are tickets that became final while a mutex was held, to be told
 // when it is not.
 type settlements struct {
-	first [4]*Ticket
-	n     int
-	more  []*Ticket
+	first   [4]*Ticket
+	n       int
+	more    []*Ticket
+	refused []refusal
+}
+
+// refusal is a wait, mostly for another object, that has to give way.
+type refusal struct {
+	waiter owner.Waiter
+	err    *owner.DeadlockError
+}
+
+// refuse takes what owner.WaitAnyway returns.
+func (s *settlements) refuse(w owner.Waiter, err *owner.DeadlockError) {
+	if w != nil {
+		s.refused = append(s.refused, refusal{w, err})
+	}
 }
 
 func (s *settlements) settle(t *Ticket, err error) {
@@ -105,6 +127,9 @@ func (s *settlements) run() {
 	}
 	for _, t := range s.more {
 		t.Settled(t)
+	}
+	for _, r := range s.refused {
+		r.waiter.Refuse(r.err)
 	}
 }
 

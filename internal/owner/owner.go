@@ -23,15 +23,20 @@ func (i Identity) String() string {
 
 // Party is what has something of an owner: an object that it holds, or a wait.
 type Party interface {
-	// OwnerEnded takes back what the owner has here. It is called once, with no
-	// lock of this package held, for a party that the owner has entered more often
-	// than left. It does not block.
+	// OwnerEnded takes back what the owner has here. It is called at most once, for
+	// a party that the owner has entered, with no lock held by this package, and
+	// must not block. A party that the owner is leaving at that moment may be told
+	// too, and finds then that it has nothing.
 	OwnerEnded(o *Owner)
 }
 
 // Owner is one flow of control that can hold things. Its methods may be called by
-// many goroutines at once; a nil *Owner is nobody, and only Enter, Leave, Wait and
-// Unwait may be called on it: they do nothing.
+// many goroutines at once; a nil *Owner is nobody, and only Enter, Leave, Exchange,
+// Wait, WaitAs, WaitAnyway and Unwait may be called on it: they do nothing.
+//
+// What an owner may call its own is decided under the lock of the object that it
+// belongs to, and then by Enter: an object that was told "entered" will be told of
+// the end, one that was told "ended" must give nothing. There is nothing between.
 type Owner struct {
 	id  uint64
 	who Identity
@@ -39,14 +44,10 @@ type Owner struct {
 	mu      sync.Mutex
 	ended   bool
 	cause   error
-	parties []entry // few, and the last one in is mostly the first one out
+	parties parties
 
-	waits []Resource // guarded by graph
-}
-
-type entry struct {
-	party Party
-	n     int
+	waits []wait // guarded by graph
+	seen  uint64 // the last search that came by; guarded by graph
 }
 
 var made atomic.Uint64
@@ -71,13 +72,7 @@ func (o *Owner) Enter(p Party) bool {
 	if o.ended {
 		return false
 	}
-	for i := len(o.parties) - 1; i >= 0; i-- {
-		if o.parties[i].party == p {
-			o.parties[i].n++
-			return true
-		}
-	}
-	o.parties = append(o.parties, entry{p, 1})
+	o.parties.add(p)
 	return true
 }
 
@@ -88,23 +83,37 @@ func (o *Owner) Leave(p Party) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i := len(o.parties) - 1; i >= 0; i-- {
-		if e := &o.parties[i]; e.party == p {
-			if e.n--; e.n == 0 {
-				last := len(o.parties) - 1
-				copy(o.parties[i:], o.parties[i+1:])
-				o.parties[last] = entry{}
-				o.parties = o.parties[:last]
-			}
-			return
-		}
+	o.parties.remove(p)
+}
+
+// Exchange leaves one party and enters another, as when a wait has become a hold.
+// It reports false when o has ended: then the second was not entered.
+func (o *Owner) Exchange(from, to Party) bool {
+	if o == nil {
+		return true
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return false
+	}
+	o.parties.remove(from)
+	o.parties.add(to)
+	return true
+}
+
+// Parties returns what has something of o now, each party once, in the order in
+// which they were entered. After the owner's end there are none.
+func (o *Owner) Parties() []Party {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.parties.list()
 }
 
 // End is the end of the owner: cause says how, nil being a plain return. Every
-// party takes back what it has, waits first, in the order in which they were
-// entered last to first. The first call counts, and returns when all is done; so
-// do later ones.
+// party takes back what it has, the last one entered first: so waits, of which one
+// flow of control has at most one, come before what is held meanwhile. The first
+// call counts, and returns when all is done; later ones do nothing.
 func (o *Owner) End(cause error) {
 	o.mu.Lock()
 	if o.ended {
@@ -112,11 +121,11 @@ func (o *Owner) End(cause error) {
 		return
 	}
 	o.ended, o.cause = true, cause
-	parties := o.parties
-	o.parties = nil
+	parties := o.parties.list()
+	o.parties.clear()
 	o.mu.Unlock()
 	for i := len(parties) - 1; i >= 0; i-- {
-		parties[i].party.OwnerEnded(o)
+		parties[i].OwnerEnded(o)
 	}
 }
 
