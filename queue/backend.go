@@ -71,4 +71,42 @@ type (
 	Shutdowner interface {
 		Shutdown() error
 	}
+
+	// Leaser hands messages out for a time, as a [Joinable] queue needs it. Who has
+	// one is the owner that ctx carries: ErrNoOwner without one, ErrEnded if it
+	// has ended. What an owner has leased when it ends goes back to the head.
+	Leaser interface {
+		// Lease is GetBatch of one message that is kept until it is done. Of a
+		// queue that is closed and empty it waits for what other owners have
+		// leased, which may come back, unless ctx's owner has a lease itself.
+		Lease(ctx context.Context) (Leased, error)
+
+		// TryLease is Lease that does not wait: false says that there is none.
+		TryLease(ctx context.Context) (Leased, bool, error)
+
+		// Done ends a lease: the message was dealt with. ErrTooManyDone says
+		// that the owner has no such lease.
+		Done(ctx context.Context, id uint64) error
+
+		// TaskDone is Done of the lease that ctx's owner has had for longest.
+		TaskDone(ctx context.Context) error
+
+		// Return ends a lease: the message goes back to the head, before all
+		// that were put after it.
+		Return(ctx context.Context, id uint64) error
+
+		// Join blocks until all messages that were put are done, and returns
+		// ErrClosed if Shutdown has dropped some.
+		Join(ctx context.Context) error
+
+		// Unfinished knows how many messages are queued or leased.
+		Unfinished(ctx context.Context) (int, error)
+	}
 )
+
+// Leased is a message that a Leaser has handed out. It is only to be read.
+type Leased struct {
+	Msg        []byte
+	ID         uint64 // of the lease; no other one of the queue has it
+	Deliveries int    // how often it was handed out, this time included
+}

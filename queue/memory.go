@@ -4,115 +4,199 @@ import (
 	"bytes"
 	"context"
 	"sync"
+
+	"github.com/feac4032/multiproc/internal/broker"
+	"github.com/feac4032/multiproc/internal/owner"
 )
 
-// MemoryLimit is how many bytes of encoded items a queue in memory holds, each
-// counted with 64 bytes on top. A queue that has reached it is full. An item
-// always fits into an empty queue.
-const MemoryLimit = 256 << 20
+// MemoryLimit is how many bytes of encoded items a queue in memory holds, those
+// that are leased included, each counted with 64 bytes on top. A queue that has
+// reached it is full. An item always fits into an empty queue.
+const MemoryLimit = broker.MemoryLimit
 
-// itemOverhead is what a queued item costs beside its bytes, so that a queue of
-// tiny items is bounded too.
-const itemOverhead = 64
-
-// Memory is the backend of queues within one process, and of those that a
-// process serves to others. It is safe for any number of callers, and has all
-// the abilities of a backend.
-type Memory struct {
-	max   int // items, ≤ 0 = not bounded
-	limit int // bytes
-
-	mu      sync.Mutex
-	items   ring
-	bytes   int
-	closed  bool
-	putters line[*waiter] // not empty only while the queue is full
-	getters line[*waiter] // not empty only while the queue is empty
-}
-
-// waiter is a put that waits for room or a get that waits for a message. Who
-// takes it out of its line settles it, under the lock, and then signals woken.
-type waiter struct {
-	place[*waiter]
-	msg   []byte
-	err   error
-	woken chan struct{}
-}
-
-func newWaiter(msg []byte) *waiter {
-	w := &waiter{msg: msg, woken: make(chan struct{}, 1)}
-	w.who = w
-	return w
-}
-
-func (w *waiter) settle(msg []byte, err error) {
-	w.msg, w.err = msg, err
-	w.woken <- struct{}{}
-}
+// Memory is the backend of queues within one process. It is safe for any number
+// of callers, and has all the abilities of a backend.
+type Memory struct{ q *broker.Queue }
 
 // NewMemory returns a queue of up to n messages; n ≤ 0 leaves MemoryLimit as the
 // only bound.
-func NewMemory(n int) *Memory { return &Memory{max: n, limit: MemoryLimit} }
+func NewMemory(n int) *Memory { return &Memory{broker.NewQueue("", n)} }
 
-func (m *Memory) fits(msg []byte) bool {
-	n := m.items.len()
-	return n == 0 || (m.max <= 0 || n < m.max) && m.bytes+len(msg)+itemOverhead <= m.limit
+// wait is a call that waits for its ticket.
+type wait struct {
+	broker.Ticket
+	settled chan struct{}        // made for each wait: a channel may not leave its testing/synctest bubble
+	signal  func(*broker.Ticket) // bound once
 }
 
-// accept takes a message that fits.
-func (m *Memory) accept(msg []byte) {
-	if g := m.getters.head; g != nil {
-		m.getters.remove(g)
-		g.who.settle(msg, nil)
-		return
+var waits = sync.Pool{New: func() any {
+	w := new(wait)
+	w.signal = func(*broker.Ticket) { w.settled <- struct{}{} }
+	return w
+}}
+
+func newWait(ctx context.Context) *wait {
+	w := waits.Get().(*wait)
+	w.settled = make(chan struct{}, 1)
+	w.Ticket = broker.Ticket{Owner: owner.From(ctx), Settled: w.signal}
+	return w
+}
+
+// until waits until w, which was handed in, is settled, or withdraws it when ctx
+// ends before.
+func (w *wait) until(ctx context.Context) error {
+	select {
+	case <-w.settled:
+	case <-ctx.Done():
+		w.Cancel(ended(ctx))
+		<-w.settled
 	}
-	m.items.push(msg)
-	m.bytes += len(msg) + itemOverhead
+	return w.Err
 }
 
-// admit lets the putters in that there is room for now, in their order.
-func (m *Memory) admit() {
-	for p := m.putters.head; p != nil && m.fits(p.who.msg); p = m.putters.head {
-		m.putters.remove(p)
-		m.accept(p.who.msg)
-		p.who.settle(nil, nil)
+// release is called when nobody needs what w brought any more. The end of an
+// owner may still reach for a ticket that it once had, which so is not used again.
+func (w *wait) release() {
+	if w.Owner == nil {
+		w.Ticket = broker.Ticket{}
+		waits.Put(w)
 	}
-}
-
-func (m *Memory) take() []byte {
-	msg := m.items.pop()
-	m.bytes -= len(msg) + itemOverhead
-	return msg
 }
 
 // PutBatch implements Backend. The messages are copied.
 func (m *Memory) PutBatch(ctx context.Context, msgs [][]byte) (int, error) {
-	for i, msg := range msgs {
-		if err := m.put(ctx, msg); err != nil {
-			return i, err
+	return putAll(ctx, msgs, m.q)
+}
+
+// TryPutBatch implements TryPutter.
+func (m *Memory) TryPutBatch(ctx context.Context, msgs [][]byte) (int, error) {
+	return tryPutAll(ctx, msgs, m.q)
+}
+
+// GetBatch implements Backend. The messages are the caller's for good.
+func (m *Memory) GetBatch(ctx context.Context, dst [][]byte) (int, error) {
+	return getSome(ctx, dst, m.q)
+}
+
+// TryGetBatch implements TryGetter.
+func (m *Memory) TryGetBatch(ctx context.Context, dst [][]byte) (int, error) {
+	return tryGetSome(ctx, dst, m.q)
+}
+
+// Len implements Lener.
+func (m *Memory) Len(context.Context) (int, error) { return m.q.Len(), nil }
+
+// Full implements Fuller: it reports whether a put of the smallest message would
+// wait. A closed queue is never full: its puts fail at once.
+func (m *Memory) Full(context.Context) (bool, error) { return m.q.Full(), nil }
+
+// Close implements Closer.
+func (m *Memory) Close() error {
+	m.q.Close()
+	return nil
+}
+
+// Shutdown implements Shutdowner.
+func (m *Memory) Shutdown() error {
+	m.q.Shutdown()
+	return nil
+}
+
+// Lease implements Leaser.
+func (m *Memory) Lease(ctx context.Context) (Leased, error) {
+	if ctx.Err() != nil {
+		return Leased{}, ended(ctx)
+	}
+	w := newWait(ctx)
+	defer w.release()
+	m.q.Lease(&w.Ticket)
+	if err := w.until(ctx); err != nil {
+		return Leased{}, err
+	}
+	return Leased{Msg: w.Item, ID: w.Ticket.Lease, Deliveries: w.Delivery}, nil
+}
+
+// TryLease implements Leaser.
+func (m *Memory) TryLease(ctx context.Context) (Leased, bool, error) {
+	if ctx.Err() != nil {
+		return Leased{}, false, ended(ctx)
+	}
+	l, ok, err := m.q.TryLease(owner.From(ctx))
+	return Leased{Msg: l.Item, ID: l.Lease, Deliveries: l.Delivery}, ok, err
+}
+
+// Done implements Leaser.
+func (m *Memory) Done(ctx context.Context, id uint64) error {
+	return m.q.Done(owner.From(ctx), id)
+}
+
+// TaskDone implements Leaser.
+func (m *Memory) TaskDone(ctx context.Context) error { return m.q.TaskDone(owner.From(ctx)) }
+
+// Return implements Leaser.
+func (m *Memory) Return(ctx context.Context, id uint64) error {
+	return m.q.Return(owner.From(ctx), id)
+}
+
+// Join implements Leaser.
+func (m *Memory) Join(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
+	w := newWait(ctx)
+	defer w.release()
+	m.q.Join(&w.Ticket)
+	return w.until(ctx)
+}
+
+// Unfinished implements Leaser.
+func (m *Memory) Unfinished(context.Context) (int, error) { return m.q.Unfinished(), nil }
+
+// messages is a queue or the end of a pipe, in this process.
+type messages interface {
+	Put(t *broker.Ticket, msg []byte)
+	TryPut(msg []byte) (bool, error)
+	Get(t *broker.Ticket)
+	TryGetBatch(dst [][]byte) (int, error)
+}
+
+// putAll puts copies of messages in their order, and waits where it has to.
+func putAll(ctx context.Context, msgs [][]byte, to messages) (int, error) {
+	for n, msg := range msgs {
+		msg, err := snapshot(ctx, msg)
+		if err != nil {
+			return n, err
+		}
+		taken, err := to.TryPut(msg)
+		if !taken && err == nil {
+			w := newWait(ctx)
+			to.Put(&w.Ticket, msg)
+			err = w.until(ctx)
+			w.release()
+		}
+		if err != nil {
+			return n, err
 		}
 	}
 	return len(msgs), nil
 }
 
-func (m *Memory) put(ctx context.Context, msg []byte) error {
-	msg, err := m.snapshot(ctx, msg)
-	if err != nil {
-		return err
+// tryPutAll is putAll as far as it need not wait.
+func tryPutAll(ctx context.Context, msgs [][]byte, to messages) (int, error) {
+	for n, msg := range msgs {
+		msg, err := snapshot(ctx, msg)
+		if err != nil {
+			return n, err
+		}
+		if taken, err := to.TryPut(msg); !taken {
+			return n, err
+		}
 	}
-	m.mu.Lock()
-	if taken, err := m.offer(msg); taken || err != nil {
-		m.mu.Unlock()
-		return err
-	}
-	w := newWaiter(msg)
-	m.putters.push(&w.place)
-	m.mu.Unlock()
-	return m.wait(ctx, w, &m.putters)
+	return len(msgs), nil
 }
 
-// snapshot copies a message before the lock is taken.
-func (m *Memory) snapshot(ctx context.Context, msg []byte) ([]byte, error) {
+// snapshot copies a message.
+func snapshot(ctx context.Context, msg []byte) ([]byte, error) {
 	if len(msg) > MaxItem {
 		return nil, tooLarge(len(msg))
 	}
@@ -122,142 +206,25 @@ func (m *Memory) snapshot(ctx context.Context, msg []byte) ([]byte, error) {
 	return bytes.Clone(msg), nil
 }
 
-// offer takes a message if there is room and nobody waits for it.
-func (m *Memory) offer(msg []byte) (bool, error) {
-	if m.closed {
-		return false, ErrClosed
+// getSome waits for a message, and takes what is there.
+func getSome(ctx context.Context, dst [][]byte, from messages) (int, error) {
+	if n, err := tryGetSome(ctx, dst, from); n > 0 || err != nil || len(dst) == 0 {
+		return n, err
 	}
-	if !m.putters.empty() || !m.fits(msg) {
-		return false, nil
-	}
-	m.accept(msg)
-	return true, nil
-}
-
-// wait waits until w is settled, or takes it out of its line when ctx ends
-// before.
-func (m *Memory) wait(ctx context.Context, w *waiter, in *line[*waiter]) error {
-	select {
-	case <-w.woken:
-		return w.err
-	case <-ctx.Done():
-	}
-	m.mu.Lock()
-	if !w.in {
-		m.mu.Unlock()
-		<-w.woken
-		return w.err
-	}
-	in.remove(&w.place)
-	m.admit() // a smaller message may stand behind one that was too big
-	m.mu.Unlock()
-	return ended(ctx)
-}
-
-// TryPutBatch implements TryPutter.
-func (m *Memory) TryPutBatch(ctx context.Context, msgs [][]byte) (int, error) {
-	for i, msg := range msgs {
-		msg, err := m.snapshot(ctx, msg)
-		if err != nil {
-			return i, err
-		}
-		m.mu.Lock()
-		taken, err := m.offer(msg)
-		m.mu.Unlock()
-		if !taken {
-			return i, err
-		}
-	}
-	return len(msgs), nil
-}
-
-// GetBatch implements Backend. The messages are the caller's for good.
-func (m *Memory) GetBatch(ctx context.Context, dst [][]byte) (int, error) {
-	if len(dst) == 0 {
-		return 0, nil
-	}
-	if ctx.Err() != nil {
-		return 0, ended(ctx)
-	}
-	m.mu.Lock()
-	if n := m.drain(dst); n > 0 || m.closed {
-		m.mu.Unlock()
-		if n == 0 {
-			return 0, ErrClosed
-		}
-		return n, nil
-	}
-	w := newWaiter(nil)
-	m.getters.push(&w.place)
-	m.mu.Unlock()
-	if err := m.wait(ctx, w, &m.getters); err != nil {
+	w := newWait(ctx)
+	defer w.release()
+	from.Get(&w.Ticket)
+	if err := w.until(ctx); err != nil {
 		return 0, err
 	}
-	dst[0] = w.msg
+	dst[0] = w.Item
 	return 1, nil
 }
 
-// TryGetBatch implements TryGetter.
-func (m *Memory) TryGetBatch(ctx context.Context, dst [][]byte) (int, error) {
+// tryGetSome takes what is there.
+func tryGetSome(ctx context.Context, dst [][]byte, from messages) (int, error) {
 	if ctx.Err() != nil {
 		return 0, ended(ctx)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := m.drain(dst)
-	if n == 0 && m.closed {
-		return 0, ErrClosed
-	}
-	return n, nil
-}
-
-func (m *Memory) drain(dst [][]byte) int {
-	n := 0
-	for ; n < len(dst) && m.items.len() > 0; n++ {
-		dst[n] = m.take()
-		m.admit()
-	}
-	return n
-}
-
-// Len implements Lener.
-func (m *Memory) Len(context.Context) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.items.len(), nil
-}
-
-// Full implements Fuller: it reports whether a put of the smallest message would
-// wait. A closed queue is never full: its puts fail at once.
-func (m *Memory) Full(context.Context) (bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return !m.closed && (!m.putters.empty() || !m.fits(nil)), nil
-}
-
-// Close implements Closer.
-func (m *Memory) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.end()
-	return nil
-}
-
-// Shutdown implements Shutdowner.
-func (m *Memory) Shutdown() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.items, m.bytes = ring{}, 0
-	m.end()
-	return nil
-}
-
-func (m *Memory) end() {
-	m.closed = true
-	for _, l := range []*line[*waiter]{&m.putters, &m.getters} {
-		for p := l.head; p != nil; p = l.head {
-			l.remove(p)
-			p.who.settle(nil, ErrClosed)
-		}
-	}
+	return from.TryGetBatch(dst)
 }
