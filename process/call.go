@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
@@ -24,8 +25,7 @@ type Call[Out any] struct {
 // New makes a process that will run t with in. Nothing is started, and in is not
 // looked at, before Start. Process(target, args) in Python.
 func New[In, Out any](t task.Task[In, Out], in In, opts ...Option) *Call[Out] {
-	w := &taskWork{task: t.Name(), encode: func() ([]byte, error) { return t.EncodeIn(nil, in) }}
-	return &Call[Out]{Process: newProcess(w, opts), decode: t.DecodeOut}
+	return &Call[Out]{Process: newProcess(newTaskWork(t, in), opts), decode: t.DecodeOut}
 }
 
 // Result waits until the process has ended, and returns what its task returned.
@@ -61,6 +61,10 @@ type taskWork struct {
 	payload []byte
 }
 
+func newTaskWork[In, Out any](t task.Task[In, Out], in In) *taskWork {
+	return &taskWork{task: t.Name(), encode: func() ([]byte, error) { return t.EncodeIn(nil, in) }}
+}
+
 func (w *taskWork) prepare(o *options) (err error) {
 	if err := o.check(false); err != nil {
 		return err
@@ -77,7 +81,7 @@ func (w *taskWork) prepare(o *options) (err error) {
 func (w *taskWork) start(g *spawn.Guardian, r *run) error {
 	c, err := child.Start(g, &child.Options{
 		Name: r.name, Command: r.opts.program, Env: r.opts.env, Dir: r.opts.dir,
-		Stdout: r.out.stdout.theirs, Stderr: r.out.stderr.theirs,
+		Stdout: r.out.stdout.theirs, Stderr: r.out.stderr.theirs, Daemon: r.opts.daemon,
 	})
 	if err != nil {
 		return err
@@ -86,5 +90,6 @@ func (w *taskWork) start(g *spawn.Guardian, r *run) error {
 		r.opts.startTimeout = defaultStartTimeout
 	}
 	r.proc, r.x = c.Proc, newExchange(c, &r.opts, w.task, w.payload)
+	r.x.own = owner.New(owner.Identity{Name: r.name, PID: c.Proc.PID(), Job: r.name})
 	return nil
 }

@@ -12,18 +12,23 @@
 //	})
 //
 //	func main() {
-//		worker.Init() // in a child this runs the task, and never returns
-//		ctx := context.Background()
-//		c := process.New(Square, 12)
-//		if err := c.Start(ctx); err != nil {
-//			log.Fatal(err)
-//		}
-//		n, err := c.Result(ctx)
-//		…
+//		process.Main(func(ctx context.Context) error { // in a child this runs the task
+//			c := process.New(Square, 12)
+//			if err := c.Start(ctx); err != nil {
+//				return err
+//			}
+//			n, err := c.Result(ctx)
+//			…
+//		})
 //	}
 //
 // A task runs in the same program, which is executed again; the argument is
-// encoded by Start, so that it is a snapshot. No memory is shared.
+// encoded by Start, so that it is a snapshot. No memory is shared. An object with
+// a Run method can travel in the place of a task and its argument: DefineRunner.
+//
+// Main takes care of signals, of daemons and of the exit code. A program whose
+// main function is its own calls worker.Init first in it instead. One that does
+// neither gets ErrNoMain.
 //
 // # Life of a process
 //
@@ -36,13 +41,25 @@
 // when that ends, the tree gets SIGTERM, and SIGKILL some seconds later. Those
 // given to Join and Result bound the waiting alone.
 //
+// A process that a task starts with the task's context as its lifetime ends with
+// the task. One with a longer lifetime ends with the task's process, for which
+// nobody waits: unlike in Python, a child does not join its own children at its
+// end, so a task that wants theirs has to join them.
+//
+// # Waiting and locks
+//
+// A Join whose context has an owner (that of a task, a thread, or Main) is a wait
+// like that for a lock: one that would close a cycle, because the process's task
+// waits for a lock that this owner holds, returns a *DeadlockError at once.
+//
 // # Output
 //
 // The process writes to this program's stdout and stderr, as in Python, if no
 // option says otherwise. stderr goes through a pipe, since its end is kept for
 // the ExitError: the order between the two streams is not kept, and stderr is
-// never a terminal there. What a task logs with worker.Logger, and its
-// worker.Progress, have no reader here, and are dropped.
+// never a terminal there. What a task logs with worker.Logger goes to this
+// program's default logger, or that of WithLogger; its worker.Progress to the
+// function of WithProgress.
 //
 // # Costs
 //

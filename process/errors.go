@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/task"
 )
 
@@ -22,13 +23,21 @@ var (
 	ErrAlive = errors.New("process is alive")
 	// ErrClosed comes from every method after Close.
 	ErrClosed = errors.New("process is closed")
-	// ErrNoMain comes from Start in a program whose main has not called worker.Init
-	// or worker.Main: the children, being the same program, would run main again
-	// instead of their task.
-	ErrNoMain = errors.New("this program must call worker.Init first in its main")
+	// ErrNoMain comes from Start in a program whose main has not called Main,
+	// worker.Init or worker.Main: the children, being the same program, would run
+	// main again instead of their task.
+	ErrNoMain = errors.New("this program must call process.Main or worker.Init first in its main")
 	// ErrOption comes from Start for an option that cannot be meant.
 	ErrOption = errors.New("bad option")
 )
+
+// ErrDeadlock comes from a Join or Result that would never end, as a
+// *DeadlockError, which says who waits for what.
+var ErrDeadlock = owner.ErrDeadlock
+
+// DeadlockError is a cycle of waits for locks and for the ends of threads and
+// processes.
+type DeadlockError = owner.DeadlockError
 
 // Errors inside an ExitError.
 var (

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
 )
@@ -34,6 +35,8 @@ type exchange struct {
 	task    string
 	payload []byte
 	grace   time.Duration // to end by itself
+	own     *owner.Owner  // of what the task holds, and what joiners of the process wait for
+	report  *report
 
 	mu          sync.Mutex
 	changed     sync.Cond // something for the sender
@@ -56,7 +59,9 @@ type exchange struct {
 }
 
 func newExchange(c *child.Child, o *options, task string, payload []byte) *exchange {
-	x := &exchange{c: c, name: o.name, task: task, payload: payload, grace: o.killAfter + endGrace, credit: -1}
+	x := &exchange{
+		c: c, name: o.name, task: task, payload: payload, grace: o.killAfter + endGrace, credit: -1, report: newReport(o),
+	}
 	x.changed.L = &x.mu
 	return x
 }
@@ -189,8 +194,12 @@ func (x *exchange) take(m *ipc.Message) error {
 		return x.grant(m.Bytes)
 	case ipc.KindPing:
 		x.put(ipc.AppendPong(nil, m.ID))
-	case ipc.KindLog, ipc.KindProgress, ipc.KindPong:
-		// Nobody reads these here.
+	case ipc.KindLog:
+		return x.report.log(m)
+	case ipc.KindProgress:
+		x.report.advance(m)
+	case ipc.KindPong:
+		// Nobody has asked.
 	default:
 		return &ipc.ProtocolError{Kind: m.Kind, Reason: "not for a supervisor"}
 	}

@@ -28,7 +28,7 @@ func FuzzExchange(f *testing.F) {
 	f.Add(frames(sized(ipc.MaxInline+2), ipc.AppendData(nil, 1, make([]byte, ipc.MaxInline)), ipc.AppendData(nil, 1, []byte{1, 2})))
 	f.Add(frames(ipc.AppendCall(nil, 1, "op", []byte{1}), ipc.AppendPing(nil, 3), ipc.AppendCredit(nil, 1<<41), ipc.AppendLog(nil, 0, 2, "x", nil)))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		x := newExchange(&child.Child{}, &options{name: "p", killAfter: defaultKillAfter}, "t", nil)
+		x := newExchange(&child.Child{}, &options{name: "p", killAfter: defaultKillAfter, ownLogger: true}, "t", nil)
 		x.credit, x.sent = 0, true
 		defer x.close()
 		answers := 0

@@ -28,3 +28,15 @@ func guardian() (*spawn.Guardian, error) {
 	}
 	return shared.g, nil
 }
+
+// closeGuardian ends the shared guardian, and all that it may still have; the
+// next Start would start another.
+func closeGuardian() error {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.g == nil {
+		return nil
+	}
+	defer func() { shared.g = nil }()
+	return shared.g.Close()
+}

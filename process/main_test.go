@@ -66,17 +66,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// closeGuardian ends the shared guardian; the next Start would start another.
-func closeGuardian() error {
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.g == nil {
-		return nil
-	}
-	defer func() { shared.g = nil }()
-	return shared.g.Close()
-}
-
 // leaks reports what the tests have left behind.
 func leaks(tmp string, before []string) (code int) {
 	complain := func(format string, args ...any) {

@@ -8,7 +8,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/task"
 )
 
 // Option changes how a process is started. An option that cannot be meant makes
@@ -27,6 +30,10 @@ type options struct {
 	program      []string // nil = this program
 	killAfter    time.Duration
 	startTimeout time.Duration // 0 = default
+	daemon       bool
+	logger       hclog.Logger // nil = none
+	ownLogger    bool         // the caller has said so
+	progress     func([]byte) error
 }
 
 const (
@@ -35,8 +42,8 @@ const (
 )
 
 // WithName sets the name, which errors show and which a task finds in
-// worker.Current. 1 to 4096 bytes of UTF-8. Without it processes are Process-1,
-// Process-2 and so on, in the order in which they were made.
+// worker.Current and Current. 1 to 4096 bytes of UTF-8. Without it processes are
+// numbered: see Name.
 func WithName(name string) Option {
 	return func(o *options) error {
 		if name == "" || len(name) > ipc.MaxName || !utf8.ValidString(name) {
@@ -139,6 +146,51 @@ func WithStartTimeout(d time.Duration) Option {
 	}
 }
 
+// WithDaemon makes a process for which Main does not wait: it is terminated when
+// the program's main function has returned. daemon=True in Python; here a daemon
+// may have children, which end with it as with any other process.
+func WithDaemon() Option {
+	return func(o *options) error {
+		o.daemon = true
+		return nil
+	}
+}
+
+// WithLogger sets where the lines go that a task logs with worker.Logger: to l,
+// named after the process. Nil drops them. Without it l is hclog.Default(), which
+// is also what worker.Logger returns outside of workers. A logger that blocks
+// holds up the process, and Done. A command has no logger: for it the option is
+// an error.
+func WithLogger(l hclog.Logger) Option {
+	return func(o *options) error {
+		o.logger, o.ownLogger = l, true
+		return nil
+	}
+}
+
+// WithProgress hands to f what a task reports with worker.Progress, decoded
+// strictly as T, in the order in which it was reported, and all of it before Done
+// is closed. Without it reports are dropped. An f that blocks holds up the
+// process, and Done. After a report that does not decode, or an f that panics,
+// the rest is dropped, the process goes on, and Join returns the error. A command
+// has no progress: for it the option is an error.
+func WithProgress[T any](f func(T)) Option {
+	return func(o *options) error {
+		if f == nil {
+			return fmt.Errorf("%w: progress without a function", ErrOption)
+		}
+		o.progress = func(payload []byte) error {
+			var v T
+			if err := task.Decode(payload, &v); err != nil {
+				return err
+			}
+			f(v)
+			return nil
+		}
+		return nil
+	}
+}
+
 // check finds options that do not go with what is to be run.
 func (o *options) check(command bool) error {
 	switch {
@@ -146,6 +198,10 @@ func (o *options) check(command bool) error {
 		return fmt.Errorf("%w: WithProgram is for tasks", ErrOption)
 	case command && o.startTimeout != 0:
 		return fmt.Errorf("%w: WithStartTimeout is for tasks", ErrOption)
+	case command && o.ownLogger:
+		return fmt.Errorf("%w: WithLogger is for tasks", ErrOption)
+	case command && o.progress != nil:
+		return fmt.Errorf("%w: WithProgress is for tasks", ErrOption)
 	case !command && o.stdin != nil:
 		return fmt.Errorf("%w: WithStdin is for commands", ErrOption)
 	}

@@ -103,5 +103,8 @@ func (r *run) lost() error {
 	if r.in != nil {
 		return r.in.lost()
 	}
+	if r.x != nil {
+		return r.x.report.err
+	}
 	return nil
 }

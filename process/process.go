@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
+	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/worker"
 )
@@ -23,6 +23,7 @@ type Process struct {
 	optErr error
 	work   work
 	done   chan struct{}
+	own    atomic.Pointer[owner.Owner] // what its task holds is this one's; nil before Start, and for a command
 
 	mu      sync.Mutex
 	state   state
@@ -53,7 +54,7 @@ var made atomic.Uint64 // processes, so far
 
 func newProcess(w work, opts []Option) *Process {
 	p := &Process{work: w, done: make(chan struct{})}
-	p.opts.name = "Process-" + strconv.FormatUint(made.Add(1), 10)
+	p.opts.name = childName(made.Add(1))
 	p.opts.killAfter = defaultKillAfter
 	var errs []error
 	for _, o := range opts {
@@ -88,6 +89,10 @@ func (p *Process) Start(ctx context.Context) error {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	p.state, p.run, p.work = running, r, nil
+	if r.x != nil {
+		p.own.Store(r.x.own)
+	}
+	enter(p)
 	p.mu.Unlock()
 	unhook := context.AfterFunc(ctx, func() { r.expire(overError(ctx)) })
 	go func() {
@@ -149,10 +154,15 @@ func (p *Process) launch(ctx context.Context) (*run, error) {
 	return r, nil
 }
 
+// end gives back what the process holds before anybody can see that it has ended.
 func (p *Process) end(o *outcome) {
+	if own := p.own.Load(); own != nil {
+		own.End(o.join())
+	}
 	p.mu.Lock()
 	p.state, p.outcome, p.run = ended, o, nil
 	p.mu.Unlock()
+	leave(p)
 	close(p.done)
 }
 
@@ -169,14 +179,11 @@ func (p *Process) wait(ctx context.Context) (*outcome, error) {
 	case ended:
 		return o, nil
 	}
-	select {
-	case <-p.done:
-	case <-ctx.Done():
-		select {
-		case <-p.done:
-		default:
-			return nil, fmt.Errorf("%s: %w: %w", p.name, ErrAlive, overError(ctx))
-		}
+	switch done, err := p.await(ctx); {
+	case err != nil:
+		return nil, fmt.Errorf("join %s: %w", p.name, err)
+	case !done:
+		return nil, fmt.Errorf("%s: %w: %w", p.name, ErrAlive, overError(ctx))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -191,7 +198,9 @@ func (p *Process) wait(ctx context.Context) (*outcome, error) {
 //
 // If ctx ends first, the error is ErrAlive and that of ctx, both by errors.Is,
 // and the process goes on. Before Start the error is ErrNotStarted, after Close
-// ErrClosed. join(timeout) in Python.
+// ErrClosed. It is ErrDeadlock, at once, if the process's task waits, through
+// whatever others, for something that the owner of ctx holds. join(timeout) in
+// Python.
 func (p *Process) Join(ctx context.Context) error {
 	o, err := p.wait(ctx)
 	if err != nil {
@@ -240,8 +249,13 @@ func (p *Process) PID() int {
 	return 0
 }
 
-// Name returns the name given by WithName, or Process-1, Process-2, ….
+// Name returns the name given by WithName, or Process-1, Process-2, …; in a worker
+// the name of that comes first: the children of Process-1 are Process-1:1,
+// Process-1:2, …. name in Python.
 func (p *Process) Name() string { return p.name }
+
+// Daemon reports whether WithDaemon was given. daemon in Python.
+func (p *Process) Daemon() bool { return p.opts.daemon }
 
 // Terminate sends SIGTERM to the process and all its descendants, and returns.
 // A task sees its context cancelled, with the cause worker.ErrTerminated, and
@@ -280,6 +294,16 @@ func (p *Process) signal(verb string, send func(*run) error) error {
 		return fmt.Errorf("%s %s: %w", verb, p.name, err)
 	}
 	return nil
+}
+
+// expire ends the lifetime, if the process runs.
+func (p *Process) expire(why error) {
+	p.mu.Lock()
+	r := p.run
+	p.mu.Unlock()
+	if r != nil {
+		r.expire(why)
+	}
 }
 
 // Close gives back what the process still holds in memory: its outcome with the

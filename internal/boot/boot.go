@@ -9,11 +9,12 @@ const (
 	Guard   = "guard"  // the parent of a supervisor's children
 )
 
-// Environment variables that give a process its role. Both are removed from
-// the environment as soon as they were read.
+// Environment variables that give a process its role, and tell a worker who has
+// started it. All are removed from the environment as soon as they were read.
 const (
 	WorkerMarker = "MULTIPROC_WORKER"
 	GuardMarker  = "MULTIPROC_GUARD"
+	OriginMarker = "MULTIPROC_ORIGIN"
 )
 
 var (
@@ -26,6 +27,10 @@ var (
 
 	// Page is a worker's shared page, -1 when none was offered.
 	Page = -1
+
+	// Origin is what a worker's supervisor says of itself, in a form that package
+	// child knows. "" in any other role.
+	Origin string
 
 	// Control and Parent are a guardian's control socket and the pidfd of its
 	// supervisor. -1 in any other role.
@@ -60,6 +65,7 @@ func init() {
 	}
 	if v, ok := syscall.Getenv(WorkerMarker); ok {
 		Role = Worker
+		Origin, _ = syscall.Getenv(OriginMarker)
 		clearMarkers()
 		fields, ok := parse(v)
 		if !ok {
@@ -74,6 +80,7 @@ func clearMarkers() {
 	// The only errors are about the name, which is a valid constant.
 	_ = syscall.Unsetenv(WorkerMarker)
 	_ = syscall.Unsetenv(GuardMarker)
+	_ = syscall.Unsetenv(OriginMarker)
 }
 
 // marker is a parsed marker; -1 stands for a key that is absent.

@@ -26,6 +26,8 @@ type Options struct {
 	// stay the caller's.
 	Stdout, Stderr *os.File
 
+	Daemon bool // what the worker is told of itself: see Parent
+
 	CPUs int // processors that the worker is meant to use; 0 = not said
 
 	Page bool // offer a shared page, where there is such a thing
@@ -99,7 +101,7 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	}
 	c.Proc, err = g.Start(&spawn.Spec{
 		Path: path, Argv: argv, Dir: o.Dir,
-		Env:   append(env[:len(env):len(env)], marker),
+		Env:   append(env[:len(env):len(env)], marker, Parent{os.Getpid(), SelfName(), o.Daemon}.marker()),
 		Files: files,
 	})
 	if err != nil {
