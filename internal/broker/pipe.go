@@ -2,6 +2,7 @@ package broker
 
 import (
 	"io"
+	"strconv"
 	"sync"
 )
 
@@ -24,15 +25,15 @@ func NewPipe(name string) (a, b *PipeEnd) {
 // Name is what the pipe was called when it was made.
 func (e *PipeEnd) Name() string { return e.name }
 
+// Resource is what messages call it.
+func (e *PipeEnd) Resource() string { return "pipe " + strconv.Quote(e.name) }
+
 // Put sends a message. ErrClosed says that this end was closed, ErrLost that the
 // other one was: nobody will get it.
 func (e *PipeEnd) Put(t *Ticket, msg []byte) { e.out.Put(t, msg) }
 
 // TryPut is Put that does not wait: false if there is no room.
 func (e *PipeEnd) TryPut(msg []byte) (bool, error) { return e.out.TryPut(msg) }
-
-// TryPutBatch is TryPut of many: it returns how many, from the first, were taken.
-func (e *PipeEnd) TryPutBatch(msgs [][]byte) (int, error) { return e.out.TryPutBatch(msgs) }
 
 // Get receives the next message of the other end: t.Item. io.EOF says that the
 // other end was closed, and that all it sent was got; ErrClosed that this one was.
@@ -51,8 +52,15 @@ func (e *PipeEnd) Len() int { return e.in.Len() }
 // Close closes this end, for all that hold it: its calls are ErrClosed, what came
 // and was not got is dropped, the other end gets what was sent, then io.EOF.
 func (e *PipeEnd) Close() {
-	e.out.end(ErrClosed, io.EOF, false)
-	e.in.end(ErrLost, ErrClosed, true)
+	e.out.end(ending{put: ErrClosed, get: io.EOF})
+	e.in.end(ending{put: ErrLost, get: ErrClosed, drop: true})
+}
+
+// Remove ends the pipe, both ends of it: all who wait get cause, and so does every
+// later request.
+func (e *PipeEnd) Remove(cause error) {
+	e.out.Remove(cause)
+	e.in.Remove(cause)
 }
 
 // Retain notes that one more process holds this end.

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"io"
+	"strconv"
 	"sync"
 
 	"github.com/feac4032/multiproc/internal/owner"
@@ -46,9 +48,11 @@ type Queue struct {
 	lessees getting
 	joiners joining
 
-	putErr, getErr error // not nil once it is closed
-	dropped        bool  // by Shutdown: what comes back is dropped too
-	undone         bool  // Shutdown came before all was done
+	// Not nil once the queue is closed, or will never be done.
+	putErr, getErr, joinErr error
+
+	dropped bool // by Shutdown: what comes back is dropped too
+	removed bool
 }
 
 // The stations of a queue: where a ticket waits says what for.
@@ -79,6 +83,9 @@ func NewQueue(name string, n int) *Queue {
 
 // Name is what the queue was called when it was made.
 func (q *Queue) Name() string { return q.name }
+
+// Resource is what messages call it.
+func (q *Queue) Resource() string { return "queue " + strconv.Quote(q.name) }
 
 // Size is how many items it holds at most, 0 if only MemoryLimit bounds it.
 func (q *Queue) Size() int { return max(q.max, 0) }
@@ -124,22 +131,6 @@ func (q *Queue) TryPut(item []byte) (bool, error) {
 	q.mu.Unlock()
 	out.run()
 	return taken, err
-}
-
-// TryPutBatch is TryPut of many: it returns how many, from the first, were taken.
-func (q *Queue) TryPutBatch(items [][]byte) (int, error) {
-	var out settlements
-	q.mu.Lock()
-	n := 0
-	var err error
-	for taken := true; n < len(items); n++ {
-		if taken, err = q.offer(items[n], &out); !taken {
-			break
-		}
-	}
-	q.mu.Unlock()
-	out.run()
-	return n, err
 }
 
 // room reports whether an item can be taken at once.
@@ -297,8 +288,8 @@ func (q *Queue) Join(t *Ticket) {
 	var out settlements
 	q.mu.Lock()
 	switch {
-	case q.undone:
-		out.settle(t, ErrClosed)
+	case q.joinErr != nil:
+		out.settle(t, q.joinErr)
 	case q.unfinished() == 0:
 		out.settle(t, nil)
 	case t.enter(&q.joiners, &q.mu, &out):
@@ -313,9 +304,9 @@ func (q *Queue) conclude(out *settlements) {
 	if q.unfinished() > 0 {
 		return
 	}
-	q.joiners.flush(nil, out)
+	q.joiners.settleAll(nil, out)
 	if q.getErr != nil {
-		q.flushGetters(out)
+		q.getters.settleAll(q.getErr, out)
 	}
 }
 
@@ -343,35 +334,47 @@ func (q *Queue) Full() bool {
 
 // Close refuses puts from now on, also those that wait, with ErrClosed. Getters
 // drain what is queued, and what comes back from leases, then get ErrClosed.
-func (q *Queue) Close() { q.end(ErrClosed, ErrClosed, false) }
+func (q *Queue) Close() { q.end(ending{put: ErrClosed, get: ErrClosed}) }
 
 // Shutdown closes, drops what is queued, and wakes all that wait with ErrClosed,
 // joiners too. Leases that are open stay so; what is returned is dropped.
-func (q *Queue) Shutdown() { q.end(ErrClosed, ErrClosed, true) }
+func (q *Queue) Shutdown() {
+	q.end(ending{put: ErrClosed, get: ErrClosed, join: ErrClosed, drop: true})
+}
 
-// end closes the queue, with what putters and getters get from then on. The first
-// end says why; but who has closed it itself, gets ErrClosed.
-func (q *Queue) end(putErr, getErr error, drop bool) {
+// Remove is Shutdown for a reason: all who wait get cause, and so does every later
+// request. Leases that are open can still be ended.
+func (q *Queue) Remove(cause error) {
+	q.end(ending{put: cause, get: cause, join: cause, drop: true, remove: true})
+}
+
+// ending is what those get who put, get and join from then on.
+type ending struct {
+	put, get, join error
+	drop, remove   bool
+}
+
+func (q *Queue) end(e ending) {
 	var out settlements
 	q.mu.Lock()
-	if q.putErr == nil || putErr == ErrClosed {
-		q.putErr = putErr
+	defer out.run()
+	defer q.mu.Unlock()
+	if q.removed {
+		return
 	}
-	if q.getErr == nil || getErr == ErrClosed {
-		q.getErr = getErr
-	}
+	q.putErr, q.getErr = closing(q.putErr, e.put), closing(q.getErr, e.get)
 	for p := q.putters.head; p != nil; p = q.putters.head {
 		q.unlinePutter(p)
 		out.settle(p, q.putErr)
 	}
-	if drop {
-		if q.unfinished() > 0 {
-			q.undone = true
-		}
-		q.dropped = true
+	if e.remove || e.drop && q.unfinished() > 0 {
+		q.joinErr = e.join
+	}
+	if e.drop {
+		q.dropped, q.removed = true, e.remove
 		q.front, q.back, q.bytes = nil, ring{}, 0
-		q.joiners.flush(ErrClosed, &out)
-		q.flushGetters(&out)
+		q.joiners.settleAll(e.join, &out)
+		q.getters.settleAll(q.getErr, &out)
 	}
 	for g := q.getters.head; g != nil; {
 		next := g.next
@@ -381,15 +384,15 @@ func (q *Queue) end(putErr, getErr error, drop bool) {
 		}
 		g = next
 	}
-	q.mu.Unlock()
-	out.run()
 }
 
-func (q *Queue) flushGetters(out *settlements) {
-	for g := q.getters.head; g != nil; g = q.getters.head {
-		q.unlineGetter(g)
-		out.settle(g, q.getErr)
+// closing returns why a queue is closed. What the other end of a pipe has done
+// never hides what was done to this one.
+func closing(old, err error) error {
+	if old != nil && (err == io.EOF || err == ErrLost) {
+		return old
 	}
+	return err
 }
 
 // unlineGetter ends the waiting of a getter, and reports whether it wants a lease.
@@ -424,12 +427,4 @@ func (s *joining) withdraw(t *Ticket, cause error, out *settlements) {
 	s.remove(t)
 	t.leave()
 	out.settle(t, cause)
-}
-
-func (s *joining) flush(err error, out *settlements) {
-	for t := s.head; t != nil; t = s.head {
-		s.remove(t)
-		t.leave()
-		out.settle(t, err)
-	}
 }
