@@ -153,12 +153,14 @@ func AppendOutput(b []byte, id uint64, stream uint8, p []byte) []byte {
 }
 
 // AppendCall asks the supervisor for something; the reply carries the same id.
-// Calls are numbered by the worker, apart from jobs.
+// Calls are numbered by the worker, apart from jobs; one with id 0 is a post,
+// which has no reply, and whose payload is inline.
 func AppendCall(b []byte, id uint64, op string, payload []byte) []byte {
 	return appendPayload(appendStr(appendHead(b, 4, KindCall, id), op), payload)
 }
 
-// AppendReply answers a call.
-func AppendReply(b []byte, id uint64, s Status, payload []byte) []byte {
-	return appendPayload(append(appendHead(b, 4, KindReply, id), byte(s)), payload)
+// AppendReply answers a call. A payload of more than MaxInline bytes is sent in
+// parts: all but the last with StatusPart.
+func AppendReply(b []byte, id uint64, s Status, part []byte) []byte {
+	return appendBin(append(appendHead(b, 4, KindReply, id), byte(s)), part)
 }

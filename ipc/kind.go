@@ -22,7 +22,7 @@ const (
 	KindLog      Kind = 12 // worker: id, level, message, payload
 	KindOutput   Kind = 13 // worker: id, stream, bytes
 	KindCall     Kind = 14 // worker: id, operation, payload or size
-	KindReply    Kind = 15 // supervisor: id, status, payload or size
+	KindReply    Kind = 15 // supervisor: id, status, payload
 )
 
 var kindNames = [...]string{
@@ -47,6 +47,10 @@ const (
 	StatusFailed    Status = 1 // the payload describes the error or the panic
 	StatusCancelled Status = 2 // it had started and ended because it was cancelled; payload as for StatusFailed
 	StatusRecalled  Status = 3 // it was cancelled or taken back before it had started; the payload is nil
+
+	// StatusPart is of a reply only: the payload goes on in the next reply with
+	// this id.
+	StatusPart Status = 3
 )
 
 var statusNames = [...]string{"ok", "failed", "cancelled", "recalled"}

@@ -123,15 +123,19 @@ func Parse(b []byte) (m Message, err error) {
 		if !c.payload(&m) {
 			return m, bad(&m, "payload")
 		}
+		if m.ID == 0 && m.Chunked() {
+			return m, violation(m.Kind, "a post whose payload follows")
+		}
 	case KindReply:
 		status, ok := c.uint()
-		if !ok || status > uint64(StatusCancelled) {
+		if !ok || status > uint64(StatusPart) {
 			return m, bad(&m, "status")
 		}
 		m.Status = Status(status)
-		if !c.payload(&m) {
+		if m.Body, ok = c.chunk(); !ok {
 			return m, bad(&m, "payload")
 		}
+		m.Size = uint64(len(m.Body))
 	}
 	if n > known {
 		if err := c.skip(n - known); err != nil {
@@ -153,11 +157,11 @@ func bad(m *Message, element string) error {
 	return violation(m.Kind, "bad or missing %s", element)
 }
 
-// needsID reports whether a frame of this kind is about a job or a call: those
-// are numbered from 1.
+// needsID reports whether a frame of this kind is about a job: those are numbered
+// from 1, as calls are, where 0 is a post, and a reply with 0 a notice.
 func needsID(k Kind) bool {
 	switch k {
-	case KindJob, KindData, KindCancel, KindResult, KindProgress, KindCall, KindReply:
+	case KindJob, KindData, KindCancel, KindResult, KindProgress:
 		return true
 	}
 	return false

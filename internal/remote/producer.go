@@ -1,0 +1,177 @@
+package remote
+
+import (
+	"context"
+
+	"github.com/feac4032/multiproc/internal/broker"
+	"github.com/feac4032/multiproc/ipc"
+)
+
+// producer is what a client has posted to one queue. Posts are not answered; so
+// that a queue which is full holds back those who put into it, and nobody else,
+// every putWindow bytes one put is a call, and its answer says that all before it
+// are in the queue.
+type producer struct {
+	bytes   int // posted since the last such call
+	windows int // such calls that are unanswered
+}
+
+// postMax is the largest item that is posted; a larger one is a call of its own.
+const postMax = ipc.MaxInline / 2
+
+// post puts an item that is bounded by memory only. It blocks while the windows
+// are full, or with wait false returns broker.ErrFull.
+func (c *Client) post(ctx context.Context, object uint64, op string, wait bool, item []byte) error {
+	if ctx.Err() != nil {
+		return broker.Ended(ctx)
+	}
+	if err := c.noticed(object, 0); err != nil {
+		return err
+	}
+	if len(item) > postMax {
+		mode := uint64(putWait)
+		if !wait {
+			mode = putNow
+		}
+		return c.put(ctx, object, op, mode, item)
+	}
+	asks, err := c.admit(ctx, object, len(item)+smallCall/8, wait)
+	if err != nil {
+		return err
+	}
+	k := c.fresh()
+	k.head(4, object, 0)
+	k.out = appendBin(appendUint(k.out, putStays), item)
+	if !asks {
+		err := c.Post(op, k.out)
+		c.recycle(k)
+		return err
+	}
+	k.then = func(k *exchange) { c.confirmed(object, k) }
+	return c.start(ctx, k, op, true)
+}
+
+// admit waits until an item may be posted, and reports whether it has to be a
+// call.
+func (c *Client) admit(ctx context.Context, object uint64, size int, wait bool) (asks bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.producers[object]
+	if p == nil {
+		p = &producer{}
+		c.producers[object] = p
+	}
+	blocked := func() bool { return c.lost == nil && p.bytes+size > putWindow && p.windows >= maxWindows }
+	if blocked() && !wait {
+		return false, broker.ErrFull
+	}
+	if blocked() {
+		defer context.AfterFunc(ctx, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.room.Broadcast()
+		})()
+	}
+	for blocked() {
+		if ctx.Err() != nil {
+			return false, broker.Ended(ctx)
+		}
+		c.room.Wait()
+	}
+	if c.lost != nil {
+		return false, c.lost
+	}
+	if p.bytes += size; p.bytes > putWindow {
+		p.bytes = 0
+		p.windows++
+		return true, nil
+	}
+	return false, nil
+}
+
+// confirmed is the answer to the put that ends a window.
+func (c *Client) confirmed(object uint64, k *exchange) {
+	c.mu.Lock()
+	if p := c.producers[object]; p != nil {
+		p.windows--
+	}
+	c.room.Broadcast()
+	c.mu.Unlock()
+	if k.lost == nil && k.status != ipc.StatusOK {
+		if err, bad := decodeError(k.body); bad == nil {
+			c.note(subject{object, 0}, err)
+		}
+	}
+	c.recycle(k)
+}
+
+// put puts one item and waits until it is in the queue.
+func (c *Client) put(ctx context.Context, object uint64, op string, mode uint64, item []byte) error {
+	a, err := c.agentOf(ctx)
+	if err != nil {
+		return err
+	}
+	k, err := c.begin(ctx)
+	if err != nil {
+		return err
+	}
+	k.head(4, object, a.number())
+	k.out = appendBin(appendUint(k.out, mode), item)
+	return c.simple(ctx, k, op)
+}
+
+// tryPut puts as many items as there is room for now.
+func tryPut(ctx context.Context, object uint64, op string, posts bool, items [][]byte) (int, error) {
+	c, err := clientOf(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for i, item := range items {
+		if posts {
+			err = c.post(ctx, object, op, false, item)
+		} else {
+			err = c.put(ctx, object, op, putNow, item)
+		}
+		if err == nil {
+			continue
+		}
+		if isFull(err) {
+			err = nil
+		}
+		return i, err
+	}
+	return len(items), nil
+}
+
+// get gets what there is, up to len(dst).
+func get(ctx context.Context, object uint64, op string, wait bool, dst [][]byte) (int, error) {
+	if len(dst) == 0 {
+		return 0, nil
+	}
+	c, k, _, err := on(ctx, object, 4)
+	if err != nil {
+		return 0, err
+	}
+	k.out = appendUint(appendBool(k.out, wait), uint64(len(dst)))
+	if err := c.roundTrip(ctx, k, op); err != nil {
+		return 0, err
+	}
+	n := k.in.array()
+	if n == 0 || n > len(dst) {
+		k.in.fail()
+		n = 0
+	}
+	for i := range n {
+		dst[i] = append(dst[i][:0], k.in.bin()...)
+	}
+	return n, c.end(k)
+}
+
+// tryGet is get of what is there now: 0 says nothing is.
+func tryGet(ctx context.Context, object uint64, op string, dst [][]byte) (int, error) {
+	n, err := get(ctx, object, op, false, dst)
+	if isEmpty(err) {
+		return 0, nil
+	}
+	return n, err
+}
