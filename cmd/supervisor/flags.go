@@ -20,6 +20,7 @@ func runFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "fail-fast", Usage: "the same as -halt now,fail=1", DisableDefaultText: true},
 		&cli.StringFlag{Name: "drain", Value: "30s", Usage: "give a run that was told to end a `DURATION` for it, then kill what still runs"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing", DisableDefaultText: true},
+		&cli.StringFlag{Name: "isolation", Value: isolationProcess, Usage: "run tasks by `LEVEL`: process, in workers, or thread, as goroutines of the supervisor, for comparison"},
 		&cli.StringFlag{Name: "output", Usage: "print by `MODE` what instances write: group, each whole and unmixed, or none; default: the file's, else group"},
 		&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE`, a line of JSON for each event"},
 		&cli.StringFlag{Name: "report", Usage: "write a report of the run, however it ends, to `FILE`.json"},
@@ -41,7 +42,7 @@ func validateFlags() []cli.Flag {
 var (
 	laterFlags = map[string]bool{
 		"only": true, "resume": true, "resume-from": true, "rerun-changed": true, "retry": true, "k": true,
-		"tag": true, "output-dir": true, "results": true, "isolation": true, "load": true,
+		"tag": true, "output-dir": true, "results": true, "load": true,
 		"min-free-memory": true, "trace": true, "no-progress": true,
 	}
 	laterCommands = map[string]bool{

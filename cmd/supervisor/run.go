@@ -33,6 +33,10 @@ func (s *command) run(c *cli.Context) error {
 	if err := settle(c, &cfg); err != nil {
 		return err
 	}
+	threads, err := asThreads(c.String("isolation"), f)
+	if err != nil {
+		return s.refuse(err)
+	}
 	if path := besideWorker(); path != "" {
 		cfg.Settings.StockWorker = []string{path}
 	}
@@ -66,11 +70,17 @@ func (s *command) run(c *cli.Context) error {
 	signals, stop := listen()
 	defer stop()
 	cfg.Signals = signals
-	return s.execute(cfg, spill, report)
+	if threads {
+		if report, err = settleIn(f, report); err != nil {
+			s.code = batch.ExitInternal
+			return err
+		}
+	}
+	return s.execute(cfg, threads, spill, report)
 }
 
-// execute runs the file on a pool of this machine.
-func (s *command) execute(cfg batch.Config, spill, report string) error {
+// execute runs the file on this machine.
+func (s *command) execute(cfg batch.Config, threads bool, spill, report string) error {
 	log := cfg.Logger
 	guardian := ""
 	if len(cfg.Settings.StockWorker) > 0 {
@@ -85,14 +95,13 @@ func (s *command) execute(cfg batch.Config, spill, report string) error {
 		return err
 	}
 	defer g.Close()
-	local, err := batch.OpenLocal(pool.Config{
+	cfg.Executor, err = openExecutor(threads, pool.Config{
 		Workers: cfg.Workers, SpillDir: spill, Guardian: g, Logger: log, OnLog: workerLog(log),
 	}, cfg.File, cfg.Settings)
 	if err != nil {
 		s.code = batch.ExitInternal
 		return err
 	}
-	cfg.Executor = local
 	rep := batch.Run(context.Background(), cfg)
 	s.code = rep.Exit
 	if report != "" {

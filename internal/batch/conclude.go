@@ -55,7 +55,7 @@ func (r *run) report(closing Closing) *Report {
 		Version: 1, Name: r.cfg.File.Name, Run: r.id,
 		Exit: r.end.code(), Wall: round(time.Since(r.begin)), Workers: r.cfg.Workers,
 		Totals:     r.tally.totals(),
-		Isolation:  []string{"process"},
+		Isolation:  closing.Isolation,
 		Supervisor: Own{PeakRSS: peakRSS()},
 		Leaked:     leaked,
 		Halted:     r.end.halted,

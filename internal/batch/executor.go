@@ -8,8 +8,8 @@ import (
 	"github.com/feac4032/multiproc/pool"
 )
 
-// Executor runs instances somewhere: in processes of this machine (NewLocal) or
-// elsewhere. All methods may be called by many goroutines at once.
+// Executor runs instances somewhere: in processes of this machine (OpenLocal), as
+// goroutines of this process (OpenThreads) or elsewhere. All methods may be called by many goroutines at once.
 type Executor interface {
 	// Tasks returns the names of the tasks that the workers of a job know. It
 	// starts one if it has to, and waits for it.
@@ -37,8 +37,9 @@ type Executor interface {
 
 // Closing is what an executor has to say at its end.
 type Closing struct {
-	WorkersLost int   // workers that ended unasked
-	Leaked      []int // processes that could not be ended
+	WorkersLost int      // workers that ended unasked
+	Leaked      []int    // processes that could not be ended
+	Isolation   []string // how instances were kept apart: thread, process
 }
 
 // Observer is told what becomes of instances. Its methods may be called from

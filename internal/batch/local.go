@@ -24,10 +24,7 @@ func OpenLocal(cfg pool.Config, f *config.File, s Settings) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Local{plans: make(map[*config.Job]*plan, len(plans))}
-	for _, pl := range plans {
-		l.plans[pl.job] = pl
-	}
+	l := &Local{plans: byJob(plans)}
 	cfg.OnWorker = func(e pool.WorkerEvent) {
 		if watch := l.watch.Load(); watch != nil {
 			(*watch)(e)
@@ -37,6 +34,14 @@ func OpenLocal(cfg pool.Config, f *config.File, s Settings) (*Local, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+func byJob(plans []*plan) map[*config.Job]*plan {
+	m := make(map[*config.Job]*plan, len(plans))
+	for _, p := range plans {
+		m[p.job] = p
+	}
+	return m
 }
 
 // Watch implements Executor.
@@ -112,7 +117,7 @@ func (l *Local) Kill() { l.pool.Kill() }
 // Close implements Executor.
 func (l *Local) Close(ctx context.Context) Closing {
 	r := l.pool.Shutdown(ctx)
-	return Closing{WorkersLost: l.pool.WorkersLost(), Leaked: r.Leaked}
+	return Closing{WorkersLost: l.pool.WorkersLost(), Leaked: r.Leaked, Isolation: []string{"process"}}
 }
 
 func prepare(j *pool.Job, attempt, slot int) (err error) {
