@@ -221,6 +221,7 @@ func (q *Queue) OwnerEnded(o *owner.Owner) {
 	var out settlements
 	var poisoned []Poisoned
 	q.mu.Lock()
+	q.withdrawAll(o, &out) // it must not be given what it leaves behind
 	for h := q.open.of[o]; h != nil; h = q.open.of[o] {
 		item := q.open.end(h.oldest)
 		item.deaths++
@@ -243,6 +244,22 @@ func (q *Queue) OwnerEnded(o *owner.Owner) {
 		}
 	}
 	out.run()
+}
+
+// withdrawAll ends the waits of an owner that has ended.
+func (q *Queue) withdrawAll(o *owner.Owner, out *settlements) {
+	for _, l := range []*line{&q.putters.line, &q.getters, &q.joiners.line} {
+		for t := l.head; t != nil; {
+			next := t.next
+			if t.Owner == o {
+				l.remove(t)
+				t.leave()
+				t.Item = nil
+				out.settle(t, ErrEnded)
+			}
+			t = next
+		}
+	}
 }
 
 // putBack puts an item to the head, where its place is among those that are back
