@@ -214,7 +214,7 @@ func TestProcess_SurvivesHostilePrograms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stdout := new(buffer)
-			opts := append([]Option{environ(helperEnv+"="+villainy, scriptEnv+"="+name), WithStderr(nil), WithStdout(stdout), WithKillAfter(0)}, c.opts...)
+			opts := append([]Option{environ(helperEnv+"="+villainy, scriptEnv+"="+name), WithStderr(nil), WithStdout(stdout), WithKillAfter(0), WithLogger(nil)}, c.opts...)
 			// None of them runs it.
 			p := New(length, make([]byte, c.arg), opts...)
 			start(t, p.Process)

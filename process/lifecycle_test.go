@@ -9,17 +9,66 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/lifetest"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
 	"github.com/feac4032/multiproc/worker"
 )
+
+func TestProcess_Life(t *testing.T) {
+	t.Parallel()
+	lifetest.Run(t, lifetest.Kind{
+		New: func(t *testing.T, how, name string) lifetest.Life {
+			out := newLines(t)
+			opts := []Option{WithStdout(out.w)}
+			if name != "" {
+				opts = append(opts, WithName(name))
+			}
+			return &upLife{New(behave, how, opts...).Process, out}
+		},
+		Prefix:        "Process-",
+		ErrNotStarted: ErrNotStarted, ErrStarted: ErrStarted, ErrAlive: ErrAlive, ErrClosed: ErrClosed,
+		ErrTerminated: worker.ErrTerminated, ErrInterrupted: worker.ErrCancelled,
+		AsExit: func(err error) (int, bool) {
+			var e *ExitError
+			if !errors.As(err, &e) {
+				return 0, false
+			}
+			return e.Code, true
+		},
+		Stack: func(err error) string {
+			var f *task.Failure
+			if !errors.As(err, &f) {
+				return ""
+			}
+			return f.Stack
+		},
+	})
+}
+
+var behave = task.Define("test/behave", func(ctx context.Context, how string) (struct{}, error) {
+	fmt.Println("up")
+	return struct{}{}, lifetest.Behave(ctx, how)
+})
+
+// upLife is started when its task runs.
+type upLife struct {
+	*Process
+	out *lines
+}
+
+func (l *upLife) Start(ctx context.Context) error {
+	err := l.Process.Start(ctx)
+	if err == nil {
+		l.out.next()
+	}
+	return err
+}
 
 var square = task.Define("test/square", func(_ context.Context, n int) (int, error) { return n * n, nil })
 
@@ -77,35 +126,6 @@ func TestProcess_BeforeStartIsErrNotStarted(t *testing.T) {
 	}
 }
 
-func TestProcess_StartsOnce(t *testing.T) {
-	t.Parallel()
-	c := New(square, 3)
-	var started, refused atomic.Int32
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			switch err := c.Start(context.Background()); {
-			case err == nil:
-				started.Add(1)
-			case errors.Is(err, ErrStarted):
-				refused.Add(1)
-			default:
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if started.Load() != 1 || refused.Load() != 7 {
-		t.Errorf("%d started, %d ErrStarted, want 1 and 7", started.Load(), refused.Load())
-	}
-	if n, err := c.Result(within(t)); n != 9 || err != nil {
-		t.Errorf("Result = %d, %v", n, err)
-	}
-	if err := c.Start(context.Background()); !errors.Is(err, ErrStarted) {
-		t.Errorf("Start after the end: %v, want ErrStarted", err)
-	}
-}
-
 func TestProcess_JoinEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	out := newLines(t)
@@ -157,18 +177,6 @@ func TestProcess_ManyJoinersGetTheSameOutcome(t *testing.T) {
 	}
 }
 
-func TestProcess_CloseWhileAliveIsErrAlive(t *testing.T) {
-	t.Parallel()
-	p := Command([]string{"sleep", "1000"})
-	start(t, p)
-	if err := p.Close(); !errors.Is(err, ErrAlive) {
-		t.Errorf("Close: %v, want ErrAlive", err)
-	}
-	if !p.Alive() {
-		t.Error("Close has ended it")
-	}
-}
-
 func TestProcess_AfterCloseIsErrClosed(t *testing.T) {
 	t.Parallel()
 	ran := New(square, 2)
@@ -197,18 +205,6 @@ func TestProcess_AfterCloseIsErrClosed(t *testing.T) {
 		default:
 			t.Errorf("%s: Done is open after Close", name)
 		}
-	}
-}
-
-func TestProcess_Names(t *testing.T) {
-	t.Parallel()
-	a, b := Command([]string{"true"}), New(square, 1)
-	numbered := regexp.MustCompile(`^Process-[1-9][0-9]*$`)
-	if !numbered.MatchString(a.Name()) || !numbered.MatchString(b.Name()) || a.Name() == b.Name() {
-		t.Errorf("names %q and %q, want Process-n", a.Name(), b.Name())
-	}
-	if c := New(square, 1, WithName("resize")); c.Name() != "resize" {
-		t.Errorf("name %q, want resize", c.Name())
 	}
 }
 

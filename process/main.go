@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -29,7 +30,7 @@ import (
 // and f is not called. In the program itself it calls f, and when f has returned,
 // waits for the threads that are no daemons, terminates the processes that are
 // daemons, waits for all others, says on stderr what was wrong with those that it
-// had to wait for, prints f's error, and exits. It never returns.
+// has met alive, prints f's error, and exits. It never returns.
 //
 // The exit code is 0 if f returned nil, n if it returned Exit(n), else 1; see
 // below for signals. A panic of f ends the program as any other does; so do
@@ -152,54 +153,43 @@ func interruption(ctx context.Context) *SignalError {
 }
 
 // settle waits for all threads and processes that the program has left, and
-// returns the outcomes of those that nobody else may have seen. Each round deals
-// with what has been started since the one before.
+// returns what was wrong with those that it has met alive. Each round deals with
+// what has been started since the one before.
 func settle(ctx context.Context) (bad []error) {
-	for {
-		t := remainingThread()
-		if t != nil {
-			<-t.Done()
-			if err := t.Join(context.Background()); err != nil && !errors.Is(err, thread.ErrClosed) {
-				bad = append(bad, err)
-			}
-			continue
-		}
-		all := Children()
-		if len(all) == 0 {
-			return bad
-		}
-		for _, p := range all {
-			if p.Daemon() || ctx.Err() != nil {
-				p.expire(errMainEnded)
-			}
-		}
-		p := all[0]
-		select {
-		case <-p.Done():
-		case <-interrupted(ctx):
-			continue
-		}
-		if err := p.Join(context.Background()); err != nil && !p.Daemon() && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
+	report := func(err error) {
+		// Who closes it has seen its end, and who interrupts is the cause of it.
+		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) && !errors.Is(err, thread.ErrClosed) {
 			bad = append(bad, err)
 		}
 	}
-}
-
-// interrupted is the end of ctx, if that is still to come.
-func interrupted(ctx context.Context) <-chan struct{} {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return ctx.Done()
-}
-
-// remainingThread returns a thread that has to be waited for, nil if there is
-// none.
-func remainingThread() *thread.Thread {
-	for _, t := range thread.Running() {
-		if !t.Daemon() {
-			return t
+	for {
+		threads, processes := lasting(thread.Running()), Children()
+		if len(threads)+len(processes) == 0 {
+			return bad
 		}
+		unhook := context.AfterFunc(ctx, func() {
+			for _, p := range processes {
+				p.expire(context.Cause(ctx))
+			}
+		})
+		for _, t := range threads {
+			report(t.Join(context.Background()))
+		}
+		for _, p := range processes {
+			if p.Daemon() {
+				p.expire(errMainEnded)
+			}
+		}
+		for _, p := range processes {
+			if err := p.Join(context.Background()); !p.Daemon() {
+				report(err)
+			}
+		}
+		unhook()
 	}
-	return nil
+}
+
+// lasting picks the threads that are no daemons.
+func lasting(threads []*thread.Thread) []*thread.Thread {
+	return slices.DeleteFunc(threads, (*thread.Thread).Daemon)
 }

@@ -31,13 +31,13 @@ var runners = struct {
 // It returns the task that runs them, which a pool, too, can be given. It panics
 // as task.Define does, and if the type was registered before.
 func DefineRunner[R Runner](name string) task.Task[R, struct{}] {
-	t := task.Define(name, func(ctx context.Context, r R) (struct{}, error) { return struct{}{}, r.Run(ctx) })
 	typ := reflect.TypeFor[R]()
 	runners.Lock()
 	defer runners.Unlock()
 	if runners.byType[typ] != nil {
 		panic(fmt.Sprintf("process.DefineRunner(%q): %v was defined before", name, typ))
 	}
+	t := task.Define(name, func(ctx context.Context, r R) (struct{}, error) { return struct{}{}, r.Run(ctx) })
 	runners.byType[typ] = func(r Runner) *taskWork { return newTaskWork(t, r.(R)) }
 	return t
 }

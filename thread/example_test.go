@@ -100,7 +100,6 @@ func ExampleThread_Join_panic() {
 	ctx := context.Background()
 	t := thread.New(func(context.Context) error {
 		panic("the shelf has fallen")
-		return nil
 	}, thread.WithName("librarian"))
 	if err := t.Start(ctx); err != nil {
 		log.Fatal(err)

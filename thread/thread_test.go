@@ -17,7 +17,7 @@ import (
 func TestThread_Life(t *testing.T) {
 	t.Parallel()
 	lifetest.Run(t, lifetest.Kind{
-		New: func(how, name string) lifetest.Life {
+		New: func(_ *testing.T, how, name string) lifetest.Life {
 			var opts []Option
 			if name != "" {
 				opts = append(opts, WithName(name))

@@ -34,7 +34,7 @@ type Kind struct {
 	// New makes one that will run Behave(ctx, how), with a name if that is not "".
 	// Its Start returns when Behave has its context: what is sent to it after that
 	// arrives.
-	New func(how, name string) Life
+	New func(t *testing.T, how, name string) Life
 
 	// Prefix stands before the numbers in the names of those that got none.
 	Prefix string
@@ -140,7 +140,7 @@ func testOutcomes(t *testing.T, k Kind) {
 	} {
 		t.Run(c.how, func(t *testing.T) {
 			t.Parallel()
-			l := k.New(c.how, "")
+			l := k.New(t, c.how, "")
 			start(t, l)
 			err := l.Join(within(t))
 			if code, ok := l.ExitCode(); code != c.code || !ok {
@@ -170,7 +170,7 @@ func testOutcomes(t *testing.T, k Kind) {
 }
 
 func testBeforeStart(t *testing.T, k Kind) {
-	l := k.New("return", "")
+	l := k.New(t, "return", "")
 	for method, err := range map[string]error{
 		"Join": l.Join(within(t)), "Terminate": l.Terminate(), "Interrupt": l.Interrupt(), "Kill": l.Kill(),
 	} {
@@ -189,7 +189,7 @@ func testBeforeStart(t *testing.T, k Kind) {
 }
 
 func testStartsOnce(t *testing.T, k Kind) {
-	l := k.New("wait", "")
+	l := k.New(t, "wait", "")
 	lifetime, cancel := context.WithCancel(context.Background())
 	var started, refused atomic.Int32
 	var all sync.WaitGroup
@@ -217,7 +217,7 @@ func testStartsOnce(t *testing.T, k Kind) {
 }
 
 func testFailedStart(t *testing.T, k Kind) {
-	l := k.New("return", "")
+	l := k.New(t, "return", "")
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	for range 2 {
@@ -235,7 +235,7 @@ func testFailedStart(t *testing.T, k Kind) {
 }
 
 func testJoinEndsWithItsContext(t *testing.T, k Kind) {
-	l := k.New("wait", "")
+	l := k.New(t, "wait", "")
 	start(t, l)
 	reason := errors.New("bored")
 	ctx, stop := context.WithCancelCause(context.Background())
@@ -260,7 +260,7 @@ func testJoinEndsWithItsContext(t *testing.T, k Kind) {
 }
 
 func testManyJoiners(t *testing.T, k Kind) {
-	l := k.New("error", "")
+	l := k.New(t, "error", "")
 	joins := make(chan error, 20)
 	start(t, l)
 	for range cap(joins) {
@@ -278,7 +278,7 @@ func testManyJoiners(t *testing.T, k Kind) {
 }
 
 func testAlive(t *testing.T, k Kind) {
-	l := k.New("heed", "")
+	l := k.New(t, "heed", "")
 	start(t, l)
 	if _, ok := l.ExitCode(); ok || !l.Alive() {
 		t.Errorf("after Start: alive %v, exit code %v", l.Alive(), ok)
@@ -293,7 +293,7 @@ func testAlive(t *testing.T, k Kind) {
 }
 
 func testLifetime(t *testing.T, k Kind) {
-	l := k.New("wait", "")
+	l := k.New(t, "wait", "")
 	lifetime, end := context.WithCancel(context.Background())
 	if err := l.Start(lifetime); err != nil {
 		t.Fatal(err)
@@ -314,7 +314,7 @@ func testSignals(t *testing.T, k Kind) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := k.New("wait", "")
+			l := k.New(t, "wait", "")
 			start(t, l)
 			for range 2 {
 				if err := c.send(l); err != nil {
@@ -333,7 +333,7 @@ func testSignals(t *testing.T, k Kind) {
 }
 
 func testSignalsAfterTheEnd(t *testing.T, k Kind) {
-	l := k.New("return", "")
+	l := k.New(t, "return", "")
 	start(t, l)
 	<-l.Done()
 	for method, err := range map[string]error{"Terminate": l.Terminate(), "Interrupt": l.Interrupt(), "Kill": l.Kill()} {
@@ -347,7 +347,7 @@ func testSignalsAfterTheEnd(t *testing.T, k Kind) {
 }
 
 func testCloseWhileAlive(t *testing.T, k Kind) {
-	l := k.New("wait", "")
+	l := k.New(t, "wait", "")
 	start(t, l)
 	if err := l.Close(); !errors.Is(err, k.ErrAlive) {
 		t.Errorf("Close: %v, want ErrAlive", err)
@@ -358,7 +358,7 @@ func testCloseWhileAlive(t *testing.T, k Kind) {
 }
 
 func testAfterClose(t *testing.T, k Kind) {
-	ran, idle := k.New("error", ""), k.New("return", "")
+	ran, idle := k.New(t, "error", ""), k.New(t, "return", "")
 	start(t, ran)
 	<-ran.Done()
 	for name, l := range map[string]Life{"ended": ran, "never started": idle} {
@@ -387,7 +387,7 @@ func testAfterClose(t *testing.T, k Kind) {
 }
 
 func testNames(t *testing.T, k Kind) {
-	a, b := k.New("return", ""), k.New("return", "")
+	a, b := k.New(t, "return", ""), k.New(t, "return", "")
 	for _, l := range []Life{a, b} {
 		number, ok := strings.CutPrefix(l.Name(), k.Prefix)
 		if !ok || number == "" || strings.Trim(number, "0123456789") != "" {
@@ -397,13 +397,13 @@ func testNames(t *testing.T, k Kind) {
 	if a.Name() == b.Name() {
 		t.Errorf("two of them are %s", a.Name())
 	}
-	if l := k.New("return", "naïve"); l.Name() != "naïve" {
+	if l := k.New(t, "return", "naïve"); l.Name() != "naïve" {
 		t.Errorf("name %q, want naïve", l.Name())
 	}
 }
 
 func testErrorsNameIt(t *testing.T, k Kind) {
-	l := k.New("error", "worm")
+	l := k.New(t, "error", "worm")
 	errs := map[string]error{"Join before": l.Join(within(t)), "Kill before": l.Kill()}
 	start(t, l)
 	errs["Join"] = l.Join(within(t))
@@ -420,7 +420,7 @@ func testErrorsNameIt(t *testing.T, k Kind) {
 }
 
 func testHeeded(t *testing.T, k Kind) {
-	l := k.New("heed", "")
+	l := k.New(t, "heed", "")
 	start(t, l)
 	if err := l.Interrupt(); err != nil {
 		t.Fatal(err)
