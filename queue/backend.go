@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 
+	"github.com/feac4032/multiproc/internal/broker"
 	"github.com/feac4032/multiproc/ipc"
 )
 
@@ -86,14 +87,14 @@ type (
 
 		// Done ends a lease: the message was dealt with. ErrTooManyDone says
 		// that the owner has no such lease.
-		Done(ctx context.Context, id uint64) error
+		Done(ctx context.Context, lease uint64) error
 
 		// TaskDone is Done of the lease that ctx's owner has had for longest.
 		TaskDone(ctx context.Context) error
 
 		// Return ends a lease: the message goes back to the head, before all
 		// that were put after it.
-		Return(ctx context.Context, id uint64) error
+		Return(ctx context.Context, lease uint64) error
 
 		// Join blocks until all messages that were put are done, and returns
 		// ErrClosed if Shutdown has dropped some.
@@ -104,9 +105,7 @@ type (
 	}
 )
 
-// Leased is a message that a Leaser has handed out. It is only to be read.
-type Leased struct {
-	Msg        []byte
-	ID         uint64 // of the lease; no other one of the queue has it
-	Deliveries int    // how often it was handed out, this time included
-}
+// Leased is a message that a Leaser has handed out: Item, which is only to be
+// read, Lease, the number that Done and Return take, and Delivery, which counts
+// how often it was handed out, this time included.
+type Leased = broker.Leased

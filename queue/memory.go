@@ -113,7 +113,7 @@ func (m *Memory) Lease(ctx context.Context) (Leased, error) {
 	if err := w.until(ctx); err != nil {
 		return Leased{}, err
 	}
-	return Leased{Msg: w.Item, ID: w.Ticket.Lease, Deliveries: w.Delivery}, nil
+	return Leased{Item: w.Item, Lease: w.Ticket.Lease, Delivery: w.Delivery}, nil
 }
 
 // TryLease implements Leaser.
@@ -121,21 +121,20 @@ func (m *Memory) TryLease(ctx context.Context) (Leased, bool, error) {
 	if ctx.Err() != nil {
 		return Leased{}, false, ended(ctx)
 	}
-	l, ok, err := m.q.TryLease(owner.From(ctx))
-	return Leased{Msg: l.Item, ID: l.Lease, Deliveries: l.Delivery}, ok, err
+	return m.q.TryLease(owner.From(ctx))
 }
 
 // Done implements Leaser.
-func (m *Memory) Done(ctx context.Context, id uint64) error {
-	return m.q.Done(owner.From(ctx), id)
+func (m *Memory) Done(ctx context.Context, lease uint64) error {
+	return m.q.Done(owner.From(ctx), lease)
 }
 
 // TaskDone implements Leaser.
 func (m *Memory) TaskDone(ctx context.Context) error { return m.q.TaskDone(owner.From(ctx)) }
 
 // Return implements Leaser.
-func (m *Memory) Return(ctx context.Context, id uint64) error {
-	return m.q.Return(owner.From(ctx), id)
+func (m *Memory) Return(ctx context.Context, lease uint64) error {
+	return m.q.Return(owner.From(ctx), lease)
 }
 
 // Join implements Leaser.

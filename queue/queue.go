@@ -8,6 +8,7 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/feac4032/multiproc/internal/remote"
 	"github.com/feac4032/multiproc/task"
 )
 
@@ -18,8 +19,13 @@ import (
 // Every method that takes a context returns its error when the context ended
 // first, and then has changed nothing; if the item was taken or handed over
 // first, the call succeeds.
+//
+// A queue of a manager can be sent to other processes, as a part of an argument,
+// a result or an item, as a *Queue: a reference travels, and what is received is
+// the same queue. Any other is ErrNotShared there.
 type Queue[T any] struct {
 	b    Backend
+	kind string // what it is called, see remote.Ref
 	name string
 }
 
@@ -36,17 +42,26 @@ func OverPipes[T any](r io.Reader, w io.Writer, opts ...Option) *Queue[T] {
 // Over returns a queue whose items are kept by b. The queue may have as many
 // callers at once as b takes: over an ipc.Link, one that puts and one that gets.
 func Over[T any](b Backend, opts ...Option) *Queue[T] {
+	q := over[T](b, remote.KindQueue, opts)
+	return &q
+}
+
+func over[T any](b Backend, kind string, opts []Option) Queue[T] {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
-	return &Queue[T]{b: b, name: o.name}
+	return Queue[T]{b: b, kind: kind, name: o.name}
 }
 
 // Option is an optional property of a queue.
 type Option func(*options)
 
-type options struct{ name string }
+type options struct {
+	name          string
+	maxDeliveries int
+	onPoisoned    func(Poisoned)
+}
 
 // Named gives a queue the name that its errors carry.
 func Named(name string) Option { return func(o *options) { o.name = name } }
@@ -154,7 +169,7 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	s.batch[0] = s.buf[:0]
 	if _, err := q.b.GetBatch(ctx, s.batch[:]); err != nil {
 		var zero T
-		return zero, q.failed("get", endOfStream(err))
+		return zero, q.failed("get", q.endOfStream(err))
 	}
 	return q.decode("get", s)
 }
@@ -178,15 +193,15 @@ func (q *Queue[T]) TryGet(ctx context.Context) (T, error) {
 		err = ErrEmpty
 	}
 	if err != nil {
-		return zero, q.failed("try get", err)
+		return zero, q.failed("try get", q.endOfStream(err))
 	}
 	return q.decode("try get", s)
 }
 
-// endOfStream gives the ends of a stream, as a link reports them, their names.
-func endOfStream(err error) error {
+// endOfStream gives the ends of a stream, as a backend reports them, their names.
+func (q *Queue[T]) endOfStream(err error) error {
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF) && q.kind != remote.KindPipe:
 		return ErrClosed
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", ErrLost, err)
@@ -199,6 +214,10 @@ func (q *Queue[T]) decode(op string, s *scratch) (T, error) {
 	if cap(msg) > cap(s.buf) {
 		s.buf = msg
 	}
+	return q.value(op, msg)
+}
+
+func (q *Queue[T]) value(op string, msg []byte) (T, error) {
 	var v T
 	if err := task.Decode(msg, &v); err != nil {
 		return v, q.failed(op, &ItemError{Err: err})
@@ -212,15 +231,21 @@ func (q *Queue[T]) decode(op string, s *scratch) (T, error) {
 // for it, so that leaving the loop loses none.
 func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for {
-			v, err := q.Get(ctx)
-			if errors.Is(err, ErrClosed) {
-				return
-			}
-			var bad *ItemError
-			if !yield(v, err) || err != nil && !errors.As(err, &bad) {
-				return
-			}
+		each(yield, func() (T, error) { return q.Get(ctx) }, ErrClosed)
+	}
+}
+
+// each yields what next returns until that is the error end, or one that is not of
+// a single item.
+func each[V any](yield func(V, error) bool, next func() (V, error), end error) {
+	for {
+		v, err := next()
+		if errors.Is(err, end) {
+			return
+		}
+		var bad *ItemError
+		if !yield(v, err) || err != nil && !errors.As(err, &bad) {
+			return
 		}
 	}
 }
@@ -313,7 +338,7 @@ func (q *Queue[T]) Shutdown() error {
 
 func (q *Queue[T]) failed(op string, err error) error {
 	if q.name == "" {
-		return fmt.Errorf("queue: %s: %w", op, err)
+		return fmt.Errorf("%s: %s: %w", q.kind, op, err)
 	}
-	return fmt.Errorf("queue %s: %s: %w", q.name, op, err)
+	return fmt.Errorf("%s %s: %s: %w", q.kind, q.name, op, err)
 }

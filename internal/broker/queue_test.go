@@ -279,6 +279,12 @@ func TestQueue_JoinWaitsUntilAllIsDone(t *testing.T) {
 	leaver.failed(ErrLost)
 	must(t, q.Done(o, l.Lease))
 	join.granted()
+
+	put(t, q, "c")
+	join = ask(t, o, q.Join)
+	join.waits()
+	wantItems(t, q, "c")
+	join.granted()
 }
 
 func TestQueue_CloseDrainsWhatMayComeBack(t *testing.T) {
