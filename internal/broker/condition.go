@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/feac4032/multiproc/internal/owner"
@@ -53,12 +54,27 @@ func (c *Condition) Wait(t *Ticket) {
 		out.settle(t, ErrNotOwner)
 	case t.enter(c, &l.mu, &out):
 		t.depth = l.depth
-		c.line.push(t)
+		c.push(t)
 		t.Owner.Leave(l)
 		l.free(&out)
 	}
 	l.mu.Unlock()
 	out.run()
+}
+
+// push and remove also tell the lock whether there are waiters.
+func (c *Condition) push(t *Ticket) {
+	if c.line.empty() {
+		c.lock.waited = append(c.lock.waited, c)
+	}
+	c.line.push(t)
+}
+
+func (c *Condition) remove(t *Ticket) {
+	if c.line.remove(t); c.line.empty() {
+		i := slices.Index(c.lock.waited, c)
+		c.lock.waited = slices.Delete(c.lock.waited, i, i+1)
+	}
 }
 
 // Notify lets up to n of those that wait now take the lock again, the one that has
@@ -100,7 +116,7 @@ func (c *Condition) pass(out *settlements) {
 
 // resume ends the waiting to be notified.
 func (c *Condition) resume(t *Ticket, outcome error, out *settlements) {
-	c.line.remove(t)
+	c.remove(t)
 	t.outcome = outcome
 	if c.lock.removed != nil {
 		t.leave()
@@ -114,7 +130,7 @@ func (c *Condition) resume(t *Ticket, outcome error, out *settlements) {
 // whose owner has ended is over.
 func (c *Condition) withdraw(t *Ticket, cause error, out *settlements) {
 	if t.Owner.Ended() {
-		c.line.remove(t)
+		c.remove(t)
 		t.leave()
 		out.settle(t, ErrEnded)
 		return

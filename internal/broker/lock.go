@@ -30,8 +30,15 @@ type Lock struct {
 	depth   int // how often the holder has acquired it; 0 = it is free
 	line    line
 	left    *owner.Abandoned // its holder ended; for the next one to know
-	robbed  []*owner.Owner   // whom it was taken from, and who do not know that yet
+	thefts  []*theft         // whom it was taken from, and who do not know that yet
+	waited  []*Condition     // that have waiters
 	removed error
+}
+
+// theft is a release by somebody else than the holder, until that one knows.
+type theft struct {
+	lock *Lock
+	from *owner.Owner
 }
 
 // NewLock makes a lock that is free.
@@ -119,7 +126,7 @@ func (l *Lock) try(o *owner.Owner) (*owner.Abandoned, error) {
 
 // hold gives the free lock to o, which has entered it.
 func (l *Lock) hold(o *owner.Owner, depth int) *owner.Abandoned {
-	l.forgive(o)
+	l.settleTheft(o)
 	l.holder.Store(o)
 	l.depth = depth
 	left := l.left
@@ -151,8 +158,7 @@ func (l *Lock) Release(o *owner.Owner) (stranger bool, err error) {
 func (l *Lock) release(o *owner.Owner, out *settlements) (stranger bool, err error) {
 	holder := l.holder.Load()
 	switch {
-	case holder != o && l.forgive(o):
-		o.Leave(l)
+	case holder != o && l.settleTheft(o):
 		return false, ErrTakenAway
 	case l.depth == 0 && l.removed != nil:
 		return false, l.removed
@@ -166,25 +172,40 @@ func (l *Lock) release(o *owner.Owner, out *settlements) (stranger bool, err err
 	case l.recursive:
 		return false, ErrNotOwner
 	default:
-		// It stays entered, so that its end takes it off the list.
-		l.robbed = append(l.robbed, holder)
 		l.signal.Store(true)
+		l.steal(holder)
 		stranger = true
 	}
 	l.free(out)
 	return stranger, nil
 }
 
-// forgive takes o off the list of those that have yet to learn that the lock was
-// taken from them, and reports whether it was there. It is still entered once for
-// that.
-func (l *Lock) forgive(o *owner.Owner) bool {
-	i := slices.Index(l.robbed, o)
-	if i < 0 {
-		return false
+// steal takes the lock out of the hands of its holder, and remembers it.
+func (l *Lock) steal(holder *owner.Owner) {
+	x := &theft{l, holder}
+	if holder.Exchange(l, x) {
+		l.thefts = append(l.thefts, x)
 	}
-	l.robbed = slices.Delete(l.robbed, i, i+1)
-	return true
+}
+
+// settleTheft forgets that the lock was taken from o, who knows it now, and
+// reports whether it was.
+func (l *Lock) settleTheft(o *owner.Owner) bool {
+	for i, x := range l.thefts {
+		if x.from == o {
+			o.Leave(x)
+			l.thefts = slices.Delete(l.thefts, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+// OwnerEnded implements owner.Party: there is nobody left to tell.
+func (x *theft) OwnerEnded(o *owner.Owner) {
+	x.lock.mu.Lock()
+	x.lock.settleTheft(o)
+	x.lock.mu.Unlock()
 }
 
 // free takes the lock from its holder, which has left it, and gives it to who has
@@ -253,7 +274,6 @@ func (l *Lock) withdraw(t *Ticket, cause error, out *settlements) {
 func (l *Lock) OwnerEnded(o *owner.Owner) {
 	var out settlements
 	l.mu.Lock()
-	l.forgive(o)
 	if l.holder.Load() == o {
 		l.left = o.Abandoned()
 		l.free(&out)
@@ -263,7 +283,8 @@ func (l *Lock) OwnerEnded(o *owner.Owner) {
 }
 
 // Remove ends the lock: all who wait get cause, and so does every later request
-// but the holder's Release. A condition's wait gets it in place of the lock.
+// but the holder's Release. So do all who wait for a condition over it, in place
+// of the lock.
 func (l *Lock) Remove(cause error) {
 	var out settlements
 	l.mu.Lock()
@@ -276,6 +297,10 @@ func (l *Lock) Remove(cause error) {
 		t.Owner.Unwait(l)
 		t.leave()
 		out.settle(t, l.removed)
+	}
+	for len(l.waited) > 0 {
+		c := l.waited[0]
+		c.resume(c.line.head, nil, &out)
 	}
 	l.mu.Unlock()
 	out.run()

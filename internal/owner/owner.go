@@ -21,7 +21,8 @@ func (i Identity) String() string {
 	return fmt.Sprintf("%s (pid %d)", i.Name, i.PID)
 }
 
-// Party is what has something of an owner: an object that it holds, or a wait.
+// Party is what has something of an owner: an object that it holds, or a wait. It
+// is told from others by ==, so it is a pointer.
 type Party interface {
 	// OwnerEnded takes back what the owner has here. It is called at most once, for
 	// a party that the owner has entered, with no lock held by this package, and
