@@ -56,6 +56,9 @@ func (c *Condition) TryAcquire(ctx context.Context) (Held, error) {
 
 // Release releases the condition's lock, as its own Release does.
 func (c *Condition) Release(ctx context.Context) error {
+	if err := c.made("release"); err != nil {
+		return err
+	}
 	return c.ended("release", c.b.Release(ctx))
 }
 

@@ -40,6 +40,8 @@
 // without one. Event, Barrier, Value, Number, Array and
 // Semaphore.AcquireDetached do not.
 //
+// A zero value is of no use: all its methods return errors.
+//
 // An owner is one flow of control: it should not be in two calls at once, and a
 // goroutine that it starts gets an owner of its own.
 package psync

@@ -41,6 +41,9 @@ func (l *Lock) TryAcquire(ctx context.Context) (Held, error) { return l.hold(ctx
 // A lock that was ever released by another than its holder is a signal from then
 // on: waits for it are not taken for deadlocks.
 func (l *Lock) Release(ctx context.Context) error {
+	if err := l.made("release"); err != nil {
+		return err
+	}
 	return l.ended("release", l.b.Release(ctx))
 }
 

@@ -2,6 +2,7 @@ package psync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/feac4032/multiproc/internal/broker"
@@ -27,8 +28,22 @@ func nameOf(opts []Option) string {
 // label is what an object is called in its errors.
 type label struct{ kind, name string }
 
+// errZero comes from every operation of a zero value, which has no backend.
+var errZero = errors.New("zero value: it was neither made nor received")
+
+// made refuses an operation of a zero value.
+func (l *label) made(op string) error {
+	if l.kind == "" {
+		return fmt.Errorf("psync: %s: %w", op, errZero)
+	}
+	return nil
+}
+
 // begin refuses an operation whose context has ended: it changes nothing then.
 func (l *label) begin(ctx context.Context, op string) error {
+	if err := l.made(op); err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return l.failed(op, broker.Ended(ctx))
 	}

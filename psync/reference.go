@@ -14,6 +14,9 @@ import (
 type shared interface{ Ref() remote.Ref }
 
 func (l *label) encode(enc *msgpack.Encoder, backend any) error {
+	if err := l.made("encode"); err != nil {
+		return err
+	}
 	b, ok := backend.(shared)
 	if !ok {
 		return l.failed("encode", ErrNotShared)

@@ -37,6 +37,9 @@ func (l *RLock) TryAcquire(ctx context.Context) (Held, error) { return l.hold(ct
 // longest. ErrNotOwner says that somebody else holds it, ErrNotLocked that nobody
 // does. It does not wait for anything, and works though ctx has ended.
 func (l *RLock) Release(ctx context.Context) error {
+	if err := l.made("release"); err != nil {
+		return err
+	}
 	return l.ended("release", l.b.Release(ctx))
 }
 

@@ -78,6 +78,9 @@ func (s *Semaphore) acquire(ctx context.Context, op string, wait, detached bool)
 // the return of the permit that has been out longest. The release of an own permit
 // works though ctx has ended.
 func (s *Semaphore) Release(ctx context.Context) error {
+	if err := s.made("release"); err != nil {
+		return err
+	}
 	return s.ended("release", s.b.Release(ctx))
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/feac4032/multiproc/psync"
 )
 
-var crash = errors.New("killed")
+var errCrash = errors.New("killed")
 
 // holderEnds: who waits for what an ended party held gets it, and learns whose it
 // was; who comes later does not. Without a bubble nobody knows whether the one who
@@ -20,7 +20,7 @@ func holderEndsBeforeWaiter(b *bench) { handOver(b, synctest.Wait) }
 
 func handOver(b *bench, settle func()) {
 	b.each(func(kind string, open func(*party) holdable) {
-		for _, cause := range []error{nil, crash} {
+		for _, cause := range []error{nil, errCrash} {
 			name := fmt.Sprintf("%s-%v-", kind, cause)
 			holder, waiter, later := b.party(name+"A"), b.party(name+"B"), b.party(name+"C")
 			l := open(holder)
@@ -50,7 +50,7 @@ func holderEndsAlone(b *bench) {
 	b.each(func(kind string, open func(*party) holdable) {
 		holder, next := b.party(kind+"-A"), b.party(kind+"-B")
 		holder.acquire(open(holder))
-		holder.end(crash)
+		holder.end(errCrash)
 		l := open(next)
 		held, err := l.TryAcquire(next.Ctx)
 		b.must(err)
@@ -67,7 +67,7 @@ func releasedIsClean(b *bench) {
 		l := open(holder)
 		holder.acquire(l)
 		holder.release(l)
-		holder.end(crash)
+		holder.end(errCrash)
 		next.acquire(open(next))
 		next.release(open(next))
 	})
@@ -101,7 +101,7 @@ func waiterEnds(b *bench) {
 			waits[i] = b.background(func() error { _, err := theirs.Acquire(p.Ctx); return err })
 			synctest.Wait()
 		}
-		waiter.end(crash)
+		waiter.end(errCrash)
 		if err := waits[0](); !errors.Is(err, psync.ErrEnded) && !errors.Is(err, psync.ErrLost) {
 			b.Errorf("%s: Acquire of an owner that ended meanwhile: %v", kind, err)
 		}
@@ -170,7 +170,7 @@ func waiterPassesNotify(b *bench) {
 	c := notifier.condition("c")
 	notifier.acquire(c)
 	b.must(c.Notify(notifier.Ctx, 1))
-	first.end(crash)
+	first.end(errCrash)
 	if w := b.expectNext(results, first); w.err == nil {
 		b.Error("the wait of an owner that ended has no error")
 	}
@@ -189,7 +189,7 @@ func waiterKeepsNotify(b *bench) {
 	b.must(c.Notify(notifier.Ctx, 1))
 	notifier.release(c)
 	b.must(b.expectNext(results, first).err)
-	first.end(crash)
+	first.end(errCrash)
 	b.expectNoNext(results)
 	held, err := c.TryAcquire(notifier.Ctx)
 	b.must(err)
@@ -206,7 +206,7 @@ func waiterIsTold(b *bench) {
 	c := notifier.condition("c")
 	notifier.acquire(c)
 	b.must(c.Notify(notifier.Ctx, 1))
-	notifier.end(crash)
+	notifier.end(errCrash)
 	w := b.expectNext(results, waiter)
 	b.must(w.err)
 	b.expectAbandoned("the lock", w.abandoned, notifier, true)
@@ -224,7 +224,7 @@ func signalsAfterEnd(b *bench) {
 			waits[i] = b.background(func() error { return e.Wait(w.Ctx) })
 		}
 		synctest.Wait()
-		gone.end(crash)
+		gone.end(errCrash)
 		if err := waits[0](); err == nil {
 			b.Error("Wait of an owner that ended has no error")
 		}
@@ -234,7 +234,7 @@ func signalsAfterEnd(b *bench) {
 	if b.Condition != nil {
 		gone, stays := b.party("condition-B"), b.party("condition-C")
 		results := conditionWaits(b, gone, stays)
-		gone.end(crash)
+		gone.end(errCrash)
 		b.expectNext(results, gone)
 		c := p.condition("c")
 		p.acquire(c)
@@ -253,7 +253,7 @@ func barrierWaiterEnds(b *bench) {
 		waits[i] = b.background(func() error { _, err := bar.Wait(p.Ctx); return err })
 	}
 	synctest.Wait()
-	ps[1].end(crash)
+	ps[1].end(errCrash)
 	if err := waits[1](); err == nil {
 		b.Error("Wait of an owner that ended has no error")
 	}
@@ -278,7 +278,7 @@ func endRace(b *bench) {
 			go func() {
 				defer close(ended)
 				if i%2 == 0 {
-					p.end(crash) // maybe before, maybe while it waits, maybe after
+					p.end(errCrash) // maybe before, maybe while it waits, maybe after
 				}
 			}()
 			if _, err := l.Acquire(p.Ctx); err == nil {
@@ -287,7 +287,7 @@ func endRace(b *bench) {
 				b.Errorf("%s: Acquire: %v", kind, err)
 			}
 			<-ended
-			p.end(crash)
+			p.end(errCrash)
 		})
 		l := open(stays)
 		if _, err := l.Acquire(stays.Ctx); err != nil {
