@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/feac4032/multiproc/internal/spawn"
+	"github.com/feac4032/multiproc/manager"
 )
 
 // Config says how a pool works. The zero value is a pool of this program's own
@@ -29,6 +30,10 @@ type Config struct {
 	// default) and its jobs end with ErrRestartLimit.
 	Restarts int
 	Within   time.Duration
+
+	// Manager has the objects that workers may ask for. Nil = none: they get
+	// manager.ErrNoManager. It stays the caller's to close.
+	Manager *manager.Manager
 
 	// SpillDir is a folder for outputs that do not fit in memory; the files have
 	// no names. "" = the system's folder for temporary files.

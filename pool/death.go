@@ -83,6 +83,7 @@ func (w *worker) end(cause error) {
 	p.leaked = append(p.leaked, status.Leaked...)
 	p.mu.Unlock()
 
+	w.endSession(evidence)
 	w.event(WorkerEvent{
 		Time: time.Now(), Exit: true, Worker: w.name, PID: w.pid(), Slot: slot,
 		ExitCode: status.Code, Signal: int(status.Signal), Evidence: evidence, Job: firstLabel(charged),

@@ -87,14 +87,14 @@ func (w *worker) pick(caller bool) (jobs []*Job, control [][]byte, more bool) {
 	a := actions{caller: caller}
 	p := w.p
 	p.mu.Lock()
-	if w.dead || len(w.sendq) == 0 && len(w.control) == 0 {
+	if w.dead || len(w.sendq) == 0 && !w.overtakes() {
 		w.yield()
 		p.mu.Unlock()
 		return nil, nil, false
 	}
 	jobs, w.sendq = w.sendq, w.spare[:0]
 	w.spare = jobs
-	control, w.control = w.control, nil
+	control = w.takeOvertaking()
 	kept := jobs[:0]
 	for _, j := range jobs {
 		if j.pending.cancelled {
@@ -110,6 +110,17 @@ func (w *worker) pick(caller bool) (jobs []*Job, control [][]byte, more bool) {
 	p.mu.Unlock()
 	a.run(p)
 	return kept, control, true
+}
+
+// overtakes reports whether there are frames that do not wait for jobs. The caller
+// holds mu.
+func (w *worker) overtakes() bool { return len(w.control)+len(w.replies.frames) > 0 }
+
+// takeOvertaking takes some of them. The caller holds mu.
+func (w *worker) takeOvertaking() [][]byte {
+	control := w.control
+	w.control = nil
+	return w.replies.take(control)
 }
 
 // unsend takes a job out of the flight that was not sent; refill has to follow.
@@ -279,10 +290,10 @@ func (w *worker) nextChunk(j *Job, left int) (control [][]byte, n int, ok bool) 
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
 	short := func() bool { return w.limited && w.credit < int64(min(left, leastChunk)) }
-	for short() && !w.dead && len(w.control) == 0 {
+	for short() && !w.dead && !w.overtakes() {
 		w.creditUp.Wait()
 	}
-	control, w.control = w.control, nil
+	control = w.takeOvertaking()
 	if w.dead || short() {
 		return control, 0, !w.dead
 	}

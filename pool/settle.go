@@ -75,9 +75,7 @@ func (w *worker) settleThen(violation error) error {
 // not be decoded leaves the job unanswered, and the worker without another.
 func (w *worker) accept(m ipc.Message) error {
 	if m.Kind == ipc.KindCall {
-		f := task.NewFailure(fmt.Errorf("this supervisor serves no calls, %q is not known", m.Name))
-		w.sendControl(ipc.AppendReply(nil, m.ID, ipc.StatusFailed, f.Append(nil)))
-		return nil
+		return w.call(&m)
 	}
 	ans := answer{msg: m}
 	var err error
@@ -131,7 +129,7 @@ func (w *worker) grant(n uint64) error {
 func (w *worker) sendControl(frame []byte) {
 	var a actions
 	w.p.mu.Lock()
-	// A worker that asks without reading answers would make this grow.
+	// A worker that pings without reading would make this grow.
 	if len(w.control) < 1024 {
 		w.control = append(w.control, frame)
 		w.creditUp.Broadcast()
@@ -144,6 +142,7 @@ func (w *worker) sendControl(frame []byte) {
 // settle matches the answers of a batch with their jobs, refills the worker's
 // window, and then tells the jobs' callers.
 func (w *worker) settle() error {
+	w.called()
 	if w.counts && w.owed >= ipc.DefaultCredit/4 {
 		w.sendControl(ipc.AppendCredit(nil, w.owed))
 		w.owed = 0
@@ -196,6 +195,7 @@ func (w *worker) settle() error {
 	p.mu.Unlock()
 	a.run(p)
 
+	w.endCalls()
 	for i := range w.answers {
 		ans := &w.answers[i]
 		if ans.job != nil {

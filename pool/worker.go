@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/remote"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/queue"
@@ -56,6 +57,7 @@ type worker struct {
 	credit    int64     // payload bytes that may be sent; −1 = no limit
 	sendq     []*Job    // in flight, not yet encoded
 	control   [][]byte  // frames that overtake jobs
+	replies   replies   // so do these
 	sending   bool      // a goroutine is in flush; nobody else writes
 	senderEnd chan struct{}
 	creditUp  *sync.Cond
@@ -82,7 +84,9 @@ type worker struct {
 	// The reader's.
 	out, err *capture
 	parts    ipc.Assembler
-	owed     uint64 // payload bytes that were consumed since credit was last granted
+	session  *remote.Session // of its calls; nil before the handshake
+	calling  bool            // calls were served whose answers are held back
+	owed     uint64          // payload bytes that were consumed since credit was last granted
 	result   Result
 	answers  []answer
 	early    []byte // what it printed on the link before ready
@@ -181,6 +185,7 @@ func (w *worker) handshake() error {
 	if ready.Credit > 0 {
 		w.limited, w.credit = true, int64(min(ready.Credit, 1<<40))
 	}
+	w.serveCalls()
 	return nil
 }
 

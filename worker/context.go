@@ -4,6 +4,9 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/feac4032/multiproc/internal/owner"
+	"github.com/feac4032/multiproc/ipc"
 )
 
 // jobContext is the context of one job. Most jobs never look at theirs, so that
@@ -22,6 +25,9 @@ type jobContext struct {
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc // of the deadline's timer
 	cause  error              // why the context has ended, nil if it has not
+
+	owner    *owner.Owner // nil until it is needed
+	released bool         // the function has returned
 }
 
 // jobKey finds the jobContext in contexts derived from it.
@@ -93,10 +99,15 @@ func (c *jobContext) Err() error {
 	return nil
 }
 
-// Value knows the job's own key; any other may be one of package context's.
+// Value knows the job's own keys; any other may be one of package context's.
 func (c *jobContext) Value(key any) any {
-	if _, ok := key.(jobKey); ok {
+	switch key.(type) {
+	case jobKey:
 		return c
+	case owner.Key:
+		return c.holder()
+	case ipc.CallerKey:
+		return c.srv.client
 	}
 	return c.real().Value(key)
 }

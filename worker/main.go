@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/internal/remote"
 	"github.com/feac4032/multiproc/task"
 )
 
@@ -92,6 +93,7 @@ func serveLink() int {
 	e.stderr = os.Stderr
 	e.useCPUs = useCPUs
 	e.named, e.gone = nameSelf, endSupervision
+	e.calls = remote.SetProcess
 	s := newServer(e)
 
 	signals := make(chan os.Signal, 1)

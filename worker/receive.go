@@ -75,6 +75,8 @@ func (s *server) handle(body []byte, b *batch) error {
 		if !s.forsaken {
 			s.receiveJob(whole, b, false)
 		}
+	case ipc.KindReply:
+		return s.client.Reply(&m)
 	case ipc.KindCredit:
 		s.credit.add(m.Bytes)
 	case ipc.KindCancel:

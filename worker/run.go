@@ -76,6 +76,7 @@ func (r *runner) finish(err error) {
 		r.result = task.NewFailure(err).Append(r.result[:0])
 	}
 	c.end(errAnswered)
+	c.release(err)
 	r.answer(c, status)
 	if cap(r.result) > scratchMax {
 		r.result = nil
@@ -110,15 +111,6 @@ func (r *runner) answer(c *jobContext, status ipc.Status) {
 	if r.out.put(sealed(frame), c, true) != nil || inline {
 		return
 	}
-	for rest := r.result; len(rest) > 0; {
-		chunk := rest[:min(len(rest), ipc.MaxInline)]
-		rest = rest[len(chunk):]
-		if r.credit.take(len(chunk), r.out) != nil {
-			return
-		}
-		r.frame = ipc.AppendData(append(r.frame[:0], 0, 0, 0, 0), id, chunk)
-		if r.out.put(sealed(r.frame), nil, false) != nil {
-			return
-		}
-	}
+	// That it cannot be sent is the link's end.
+	_ = r.sendChunks(&r.frame, id, r.result)
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/remote"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
 )
@@ -50,9 +51,10 @@ type endpoint struct {
 	tasks   []string
 	lookup  func(string) (*task.Def, bool)
 	stderr  io.Writer
-	useCPUs func(int)    // obeys the supervisor's wish; nil = nobody does
-	named   func(string) // is told this worker's name; nil = nobody is
-	gone    func()       // is told of the link's end; nil = nobody is
+	useCPUs func(int)            // obeys the supervisor's wish; nil = nobody does
+	calls   func(*remote.Client) // is told of the way to the supervisor; nil = nobody is
+	named   func(string)         // is told this worker's name; nil = nobody is
+	gone    func()               // is told of the link's end; nil = nobody is
 }
 
 // server serves one link.
@@ -62,6 +64,7 @@ type server struct {
 	reader     *ipc.Reader
 	out        *outbox
 	queue      *jobQueue
+	client     *remote.Client // nil before hello
 	credit     purse
 	assembler  ipc.Assembler
 	forsaken   bool // the chunked job that is half there has been recalled
@@ -82,7 +85,7 @@ func newServer(e endpoint) *server {
 	s.reader = ipc.NewReader(undated(e.in))
 	s.queue = newJobQueue(s.threads, s.begin)
 	// The answer to the last job may bring the next one at once.
-	s.reader.Spin(s.queue.idle)
+	s.reader.Spin(s.awaiting)
 	return s
 }
 
@@ -125,11 +128,16 @@ func (s *server) serve() int {
 	s.credit.init(hello.Credit)
 	s.out = newOutbox(s.endpoint.out, s.page)
 	defer s.out.shut()
+	s.client = remote.NewClient(s, hello.MessageMax)
+	defer s.client.Lost(nil)
 	ready := ipc.AppendReady(make([]byte, frameHeader, 4096), s.ready(hello))
 	if err := s.out.put(sealed(ready), nil, false); err != nil {
 		return s.linkEnded(err)
 	}
 	s.out.flush()
+	if s.calls != nil {
+		s.calls(s.client)
+	}
 
 	var running sync.WaitGroup
 	running.Add(s.threads)
@@ -191,6 +199,7 @@ func sufficient(h *ipc.Hello) error {
 func (s *server) end(err error, idle <-chan struct{}, drained chan struct{}) int {
 	s.queue.abandon(ErrSupervisorGone)
 	s.credit.fail(ErrSupervisorGone)
+	s.client.Lost(ErrSupervisorGone)
 	code := s.linkEnded(err)
 	if code != exitOK {
 		return code

@@ -24,6 +24,7 @@ type Carrier interface {
 // many goroutines at once.
 type Client struct {
 	carrier Carrier
+	max     uint64       // bytes of a payload
 	waiting atomic.Int32 // goroutines that wait for a reply
 
 	mu        sync.Mutex
@@ -64,10 +65,10 @@ var exchanges = sync.Pool{New: func() any { return &exchange{done: make(chan str
 // keepBuffer is the largest buffer that an exchange is kept with.
 const keepBuffer = 64 << 10
 
-// NewClient makes the client of a link.
-func NewClient(c Carrier) *Client {
+// NewClient makes the client of a link, on which a payload has at most max bytes.
+func NewClient(c Carrier, max uint64) *Client {
 	client := &Client{
-		carrier: c, calls: map[uint64]*exchange{}, agents: map[*owner.Owner]*agent{},
+		carrier: c, max: max, calls: map[uint64]*exchange{}, agents: map[*owner.Owner]*agent{},
 		notices: map[subject]error{}, producers: map[uint64]*producer{},
 	}
 	client.room.L = &client.mu
@@ -182,6 +183,9 @@ func (c *Client) start(ctx context.Context, k *exchange, op string, now bool) er
 
 // enlist gives a call its number, once the supervisor takes one more.
 func (c *Client) enlist(ctx context.Context, k *exchange) error {
+	if n := len(k.out); uint64(n) > c.max {
+		return fmt.Errorf("call of %d bytes, at most %d travel: %w", n, c.max, ipc.ErrTooLarge)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.full(k) {

@@ -1,0 +1,99 @@
+package worker
+
+import (
+	"os"
+	"sync"
+
+	"github.com/feac4032/multiproc/internal/owner"
+	"github.com/feac4032/multiproc/ipc"
+)
+
+// callFrames are used again: the outbox copies what it is given.
+var callFrames = sync.Pool{New: func() any { return new([]byte) }}
+
+// SendCall sends a call of this process to the supervisor: it is the carrier of
+// the link's client.
+func (s *server) SendCall(id uint64, op string, payload []byte, now bool) error {
+	frame := callFrames.Get().(*[]byte)
+	err := s.sendCall(frame, id, op, payload)
+	if cap(*frame) <= scratchMax {
+		callFrames.Put(frame)
+	}
+	if err == nil && now {
+		s.out.flush()
+	}
+	return err
+}
+
+func (s *server) sendCall(frame *[]byte, id uint64, op string, payload []byte) error {
+	inline := len(payload) <= ipc.MaxInline
+	if inline {
+		if err := s.credit.take(len(payload), s.out); err != nil {
+			return err
+		}
+	} else {
+		s.chunking.Lock()
+		defer s.chunking.Unlock()
+	}
+	*frame = ipc.AppendCall(append((*frame)[:0], 0, 0, 0, 0), id, op, payload)
+	if err := s.out.put(sealed(*frame), nil, false); err != nil || inline {
+		return err
+	}
+	return s.sendChunks(frame, id, payload)
+}
+
+// sendChunks sends a payload that was announced. The caller holds chunking.
+func (s *server) sendChunks(frame *[]byte, id uint64, payload []byte) error {
+	for len(payload) > 0 {
+		chunk := payload[:min(len(payload), ipc.MaxInline)]
+		payload = payload[len(chunk):]
+		if err := s.credit.take(len(chunk), s.out); err != nil {
+			return err
+		}
+		*frame = ipc.AppendData(append((*frame)[:0], 0, 0, 0, 0), id, chunk)
+		if err := s.out.put(sealed(*frame), nil, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaiting reports whether the supervisor is about to send something: a job to
+// who has none, or a reply.
+func (s *server) awaiting() bool {
+	return s.client != nil && s.client.Waiting() || s.queue.idle()
+}
+
+// holder returns the job as an owner, which is made when somebody asks for it.
+// That of a job whose function has returned has ended.
+func (c *jobContext) holder() *owner.Owner {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.owner == nil {
+		name := c.info.Name
+		if name == "" {
+			name = c.info.Task
+		}
+		who := owner.Identity{Name: "job " + name, PID: os.Getpid(), Job: name}
+		if c.released {
+			c.owner = owner.New(who)
+			c.owner.End(nil)
+		} else {
+			c.owner = c.srv.client.JobOwner(c.info.ID, who)
+		}
+	}
+	return c.owner
+}
+
+// release ends the job as an owner: err is what its function has returned. What
+// it holds in this process is given back here, what it holds elsewhere by the
+// supervisor when it has the answer.
+func (c *jobContext) release(err error) {
+	c.mu.Lock()
+	o := c.owner
+	c.released = true
+	c.mu.Unlock()
+	if o != nil {
+		o.End(err)
+	}
+}
