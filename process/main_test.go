@@ -165,6 +165,16 @@ func exit(t testing.TB, p *Process, code int) *ExitError {
 	return e
 }
 
+// selfAs is the test binary as a helper.
+func selfAs(t testing.TB, helper string, opts ...Option) *Process {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Command([]string{exe}, append(opts, environ(helperEnv+"="+helper))...)
+}
+
 // environ is this process's environment with more in it.
 func environ(kv ...string) Option { return WithEnv(append(os.Environ(), kv...)) }
 
@@ -200,8 +210,14 @@ func (l *lines) next() string {
 // ended checks that nobody holds the pipe but the test.
 func (l *lines) ended() {
 	l.t.Helper()
+	l.gone(time.Second)
+}
+
+// gone checks that nobody holds the pipe after a time but the test.
+func (l *lines) gone(within time.Duration) {
+	l.t.Helper()
 	l.w.Close()
-	l.r.SetReadDeadline(time.Now().Add(time.Second))
+	l.r.SetReadDeadline(time.Now().Add(within))
 	if _, err := io.Copy(io.Discard, l.b); err != nil {
 		l.t.Fatalf("somebody is left: %v", err)
 	}

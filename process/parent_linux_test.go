@@ -1,0 +1,121 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/feac4032/multiproc/task"
+)
+
+// orphan says when it sees that its parent has died. It has a child of its own,
+// depth times.
+var orphan task.Task[int, int]
+
+func init() { orphan = task.Define("test/orphan", bereave) }
+
+func bereave(_ context.Context, depth int) (int, error) {
+	gone := Parent().Done()
+	if depth > 0 {
+		if err := New(orphan, depth-1).Start(context.Background()); err != nil {
+			return 0, err
+		}
+	}
+	fmt.Println("up", depth, os.Getpid())
+	<-gone
+	fmt.Println("orphaned", depth, Parent().Alive())
+	select {}
+}
+
+// patriarch has a child that has a child.
+var patriarch = register("patriarch", func() int {
+	os.Unsetenv(helperEnv)
+	Main(func(ctx context.Context) error {
+		if err := New(orphan, 1).Start(ctx); err != nil {
+			return err
+		}
+		select {}
+	})
+	return 99
+})
+
+// startPatriarch starts it out of the reach of this program's guardian, and
+// returns when both generations are up.
+func startPatriarch(t *testing.T) (head *exec.Cmd, out *lines, child, grandchild int) {
+	t.Helper()
+	out = newLines(t)
+	head = exec.Command("/proc/self/exe")
+	head.Env = append(os.Environ(), helperEnv+"="+patriarch)
+	head.Stdout = out.w
+	head.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := head.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		head.Process.Kill()
+		head.Wait()
+	})
+	pids := map[int]int{}
+	for range 2 {
+		var depth, pid int
+		if s := out.next(); s == "" {
+			t.Fatal("no line")
+		} else if _, err := fmt.Sscanf(s, "up %d %d", &depth, &pid); err != nil {
+			t.Fatalf("it says %q", s)
+		}
+		pids[depth] = pid
+	}
+	return head, out, pids[1], pids[0]
+}
+
+// guardianOf finds the guardian that a process has.
+func guardianOf(t *testing.T, pid int) int {
+	t.Helper()
+	pids := childrenOf(strconv.Itoa(pid))
+	if len(pids) != 1 {
+		t.Fatalf("process %d has the children %v, want its guardian alone", pid, pids)
+	}
+	return pids[0]
+}
+
+func TestParent_DeathIsSeenByChildAndGrandchild(t *testing.T) {
+	t.Parallel()
+	head, out, child, _ := startPatriarch(t)
+	// Guardians would be faster: those who should see it would be dead.
+	for _, pid := range []int{guardianOf(t, head.Process.Pid), guardianOf(t, child)} {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) })
+	}
+	killed := time.Now()
+	if err := head.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"orphaned 1 false", "orphaned 0 false"} {
+		if got := out.next(); got != want {
+			t.Fatalf("it says %q, want %q", got, want)
+		}
+		t.Logf("%s after %v", want, time.Since(killed))
+	}
+	if d := time.Since(killed); d > 2*time.Second {
+		t.Errorf("it took them %v, want at most 2 s", d)
+	}
+}
+
+func TestParent_DeathLeavesNobody(t *testing.T) {
+	t.Parallel()
+	head, out, _, _ := startPatriarch(t)
+	killed := time.Now()
+	if err := head.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	head.Wait()
+	out.gone(2 * time.Second)
+	t.Logf("nobody is left after %v", time.Since(killed))
+}
