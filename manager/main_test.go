@@ -14,6 +14,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(rawEcho) != "" {
+		echoFrames()
+	}
 	worker.Init()
 	goleak.VerifyTestMain(m)
 }
