@@ -222,8 +222,7 @@ func (l *Lock) grant(out *settlements) {
 		t := l.line.head
 		l.line.remove(t)
 		t.Owner.Unwait(l)
-		t.at = nil
-		if !t.Owner.Exchange(t, l) {
+		if !t.become(l) {
 			l.dropped(t, ErrEnded, out)
 			continue
 		}

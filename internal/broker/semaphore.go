@@ -179,11 +179,13 @@ func (s *Semaphore) give(from *owner.Abandoned, out *settlements) {
 	for !s.line.empty() {
 		t := s.line.head
 		s.line.remove(t)
-		o := t.Owner
+		o, granted := t.Owner, false
 		if t.detached {
-			t.leave()
-			o = nil
-		} else if t.at = nil; !o.Exchange(t, s) {
+			o, granted = nil, t.leave()
+		} else {
+			granted = t.become(s)
+		}
+		if !granted {
 			out.settle(t, ErrEnded)
 			continue
 		}

@@ -60,10 +60,18 @@ func (t *Ticket) enter(s station, mu *sync.Mutex, out *settlements) bool {
 	return true
 }
 
-// leave ends the waiting of a ticket; its line was left before.
-func (t *Ticket) leave() {
+// leave ends the waiting of a ticket; its line was left before. It reports false
+// when its owner has ended.
+func (t *Ticket) leave() bool {
 	t.at = nil
-	t.Owner.Leave(t)
+	return t.Owner.Leave(t)
+}
+
+// become is leave for a ticket that is granted: from now on its owner has something
+// of p. It reports false when the owner has ended: then nothing must be granted.
+func (t *Ticket) become(p owner.Party) bool {
+	t.at = nil
+	return t.Owner.Exchange(t, p)
 }
 
 // Cancel withdraws a ticket that still waits: it is settled with cause. One that

@@ -77,14 +77,18 @@ func (o *Owner) Enter(p Party) bool {
 	return true
 }
 
-// Leave undoes one Enter. After the owner's end it does nothing.
-func (o *Owner) Leave(p Party) {
+// Leave undoes one Enter. It reports false, and does nothing, when o has ended.
+func (o *Owner) Leave(p Party) bool {
 	if o == nil {
-		return
+		return true
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.ended {
+		return false
+	}
 	o.parties.remove(p)
+	return true
 }
 
 // Exchange leaves one party and enters another, as when a wait has become a hold.
