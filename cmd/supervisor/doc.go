@@ -2,6 +2,7 @@
 //
 //	supervisor run -workers 4 job.yaml
 //	supervisor validate job.yaml
+//	supervisor experiment
 //
 // Exit codes of run: 0 all ok, 1 some instance was not ok, 2 usage or bad file,
 // 3 halted by policy, deadline or restart limit, 5 internal or output lost,

@@ -47,7 +47,7 @@ var (
 	}
 	laterCommands = map[string]bool{
 		"each": true, "init": true, "ls": true, "show": true, "logs": true, "rerun": true, "prune": true,
-		"doctor": true, "experiment": true,
+		"doctor": true,
 	}
 )
 

@@ -88,6 +88,11 @@ func (s *command) app() *cli.App {
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
 			},
 			{
+				Name: "experiment", Usage: "compare threads with processes, by experiments of the NAMEs, by default all",
+				ArgsUsage: "[NAME]...", Flags: experimentFlags(), Action: s.experiment, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
 				Name: "version", Usage: "say which version this is", Action: s.version, HideHelpCommand: true,
 			},
 		},

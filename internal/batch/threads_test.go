@@ -20,6 +20,8 @@ import (
 	"github.com/feac4032/multiproc/worker"
 )
 
+var drillNumbers = []int{1, 2}
+
 // drills are what the tests of threads have their tasks do, by the name that a
 // task is given.
 var drills sync.Map
@@ -103,7 +105,7 @@ func TestThreads_OutcomesAreThoseOfProcesses(t *testing.T) {
 		{"value", "", func(context.Context) (any, error) { return "done", nil }, "ok", nil, ""},
 		{"error", "", func(context.Context) (any, error) { return nil, errors.New("no luck") }, "failed", nil, "no luck"},
 		{"panic", "", func(context.Context) (any, error) { panic("no way") }, "failed", "panic", "no way"},
-		{"nil map", "", func(context.Context) (any, error) { var m map[int]int; m[1] = 1; return nil, nil }, "failed", "panic", "nil map"},
+		{"index out of range", "", func(context.Context) (any, error) { return drillNumbers[len(drillNumbers)], nil }, "failed", "panic", "index out of range"},
 		{"timeout", ", timeout: 1s", func(ctx context.Context) (any, error) { <-ctx.Done(); return nil, context.Cause(ctx) },
 			"timeout", nil, "did not end within its timeout of 1s"},
 		{"value after the timeout", ", timeout: 1s", func(ctx context.Context) (any, error) { <-ctx.Done(); return 1, nil },

@@ -1,0 +1,110 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/feac4032/multiproc/internal/stock"
+	"github.com/feac4032/multiproc/pool"
+	"github.com/feac4032/multiproc/task"
+)
+
+var speedup = Experiment{
+	Name:  "speedup",
+	Claim: "Processes spread work for the CPU over the cores as well as threads do.",
+	run:   trySpeedup,
+}
+
+const (
+	speedupJobs = 16
+	speedupRuns = 3
+)
+
+// speedupLimit makes a job of some milliseconds: the primes up to it. The race
+// detector makes it a second, so that tests with that lower it.
+var speedupLimit uint64 = 4_000_000
+
+// speedupSlack is by how much more time processes may take than threads before
+// it is no noise: each job is long against its way to a worker and back.
+const speedupSlack = 2
+
+func trySpeedup(ctx context.Context, t *trial) (bool, error) {
+	t.note(fmt.Sprintf("jobs, each the primes up to %d", speedupLimit), "", int64(speedupJobs), int64(speedupJobs))
+	holds := true
+	var firstThreads, firstProcesses time.Duration
+	for _, n := range steps(t.workers) {
+		threads, err := medianOf(speedupRuns, func() error { return speedupThreads(ctx, n) })
+		if err != nil {
+			return false, err
+		}
+		processes, err := speedupProcesses(ctx, n)
+		if err != nil {
+			return false, err
+		}
+		if n == 1 {
+			firstThreads, firstProcesses = threads, processes
+		}
+		t.spans(fmt.Sprintf("time on %d", n), threads, processes)
+		if n > 1 {
+			t.note(fmt.Sprintf("speedup on %d", n), "x", float64(firstThreads)/float64(threads), float64(firstProcesses)/float64(processes))
+		}
+		holds = holds && processes < speedupSlack*threads
+	}
+	return holds, nil
+}
+
+// steps are the numbers of parties that are tried: 1, 2, 4 and so on, and n.
+func steps(n int) (list []int) {
+	for k := 1; k < n; k *= 2 {
+		list = append(list, k)
+	}
+	return append(list, n)
+}
+
+func speedupThreads(ctx context.Context, n int) error {
+	jobs := make(chan struct{}, speedupJobs)
+	for range speedupJobs {
+		jobs <- struct{}{}
+	}
+	close(jobs)
+	def, _ := task.Lookup(stock.Primes.Name())
+	payload, err := task.Encode(nil, speedupLimit)
+	if err != nil {
+		return err
+	}
+	return inThreads(ctx, n, func(ctx context.Context, _ int) error {
+		for range jobs {
+			if _, err := def.RunInPlace(ctx, payload, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func speedupProcesses(ctx context.Context, n int) (time.Duration, error) {
+	p, err := openPool(ctx, n)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	work := func(limit uint64, jobs int) error {
+		futures := make([]*pool.Future[uint64], jobs)
+		for i := range futures {
+			if futures[i], err = pool.Submit(ctx, p, stock.Primes, limit); err != nil {
+				return err
+			}
+		}
+		for _, f := range futures {
+			if _, err := f.Result(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := work(speedupLimit/4, 2*n); err != nil { // the workers are started
+		return 0, err
+	}
+	return medianOf(speedupRuns, func() error { return work(speedupLimit, speedupJobs) })
+}
