@@ -9,8 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/feac4032/multiproc/process"
 	"github.com/feac4032/multiproc/task"
+	"github.com/feac4032/multiproc/worker"
 )
 
 // Tasks are defined in package variables, in the program's every process.
@@ -38,8 +41,20 @@ var Sleep = task.Define("example/sleep", func(ctx context.Context, d time.Durati
 	}
 })
 
+// Count reports how far it is.
+var Count = task.Define("example/count", func(ctx context.Context, n int) (int, error) {
+	worker.Logger(ctx).Info("counting", "to", n)
+	for i := range n {
+		if err := worker.Progress(ctx, i+1); err != nil {
+			return i, err
+		}
+	}
+	return n, nil
+})
+
 // A task in a process of its own, as Process(target=square, args=(12,)) is in
-// Python. The program's main must call worker.Init first.
+// Python. The program's main function is handed over to Main, or calls
+// worker.Init first.
 func Example() {
 	ctx := context.Background()
 	c := process.New(Square, 12)
@@ -97,6 +112,56 @@ func ExampleProcess_Start() {
 	// Output:
 	// true true
 	// false
+}
+
+// Terminate, Kill and Interrupt are for the whole tree of a process.
+func ExampleProcess_Kill() {
+	ctx := context.Background()
+	p := process.Command([]string{"sh", "-c", "sleep 1000 & sleep 1000"})
+	fmt.Println(errors.Is(p.Kill(), process.ErrNotStarted))
+	if err := p.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(p.Kill())
+	<-p.Done()
+	fmt.Println(p.Kill())
+	fmt.Println(p.ExitCode())
+	// Output:
+	// true
+	// <nil>
+	// <nil>
+	// -9 true
+}
+
+// What a task reports is decoded as the type that the function takes.
+func ExampleWithProgress() {
+	ctx := context.Background()
+	p := process.New(Count, 3,
+		process.WithProgress(func(n int) { fmt.Println("at", n) }),
+		process.WithLogger(nil))
+	if err := p.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(p.Result(ctx))
+	// Output:
+	// at 1
+	// at 2
+	// at 3
+	// 3 <nil>
+}
+
+// What a task logs is named after its process.
+func ExampleWithLogger() {
+	ctx := context.Background()
+	l := hclog.New(&hclog.LoggerOptions{Name: "app", Output: os.Stdout, DisableTime: true})
+	p := process.New(Count, 3, process.WithName("counter"), process.WithLogger(l))
+	if err := p.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(p.Result(ctx))
+	// Output:
+	// [INFO]  app.counter: counting: to=3
+	// 3 <nil>
 }
 
 // A command, with input and output; an exit code other than 0 is an *ExitError.
