@@ -47,6 +47,11 @@ func (m *Manager) notFound(kind, name string) error {
 	for n, e := range m.names {
 		names = append(names, fmt.Sprintf("%q (%s)", n, e.ref.Kind))
 	}
+	for n, d := range m.declared {
+		if m.names[n] == nil {
+			names = append(names, fmt.Sprintf("%q (%s)", n, d.kinds[0]))
+		}
+	}
 	if len(names) == 0 {
 		return fmt.Errorf("%s %q: %w; there are none", kind, name, ErrNotFound)
 	}
@@ -76,13 +81,19 @@ func (m *Manager) nearest(name string) string {
 	if len(name) > 64 {
 		return ""
 	}
-	for n := range m.names {
+	try := func(n string) {
 		if len(n) > 64 {
-			continue
+			return
 		}
 		if d := distance(name, n); d < least || d == least && best != "" && n < best {
 			best, least = n, d
 		}
+	}
+	for n := range m.names {
+		try(n)
+	}
+	for n := range m.declared {
+		try(n)
 	}
 	return best
 }

@@ -41,11 +41,12 @@ type Manager struct {
 	lax    map[Kind]bool
 	laxAll bool
 
-	mu      sync.RWMutex
-	closed  bool
-	last    uint64
-	names   map[string]*entry
-	objects map[uint64]any // what the numbers name: of package broker
+	mu       sync.RWMutex
+	closed   bool
+	last     uint64
+	names    map[string]*entry
+	declared map[string]*declaration // those to come; nil without any
+	objects  map[uint64]any          // what the numbers name: of package broker
 }
 
 // entry is an object under its name.
@@ -183,8 +184,15 @@ func (t table) Open(r *remote.OpenRequest) (remote.Ref, error) {
 	if m.closed {
 		return remote.Ref{}, fmt.Errorf("%s %q: manager closed: %w", r.Kind, r.Name, ErrRemoved)
 	}
-	if !m.laxAll && !m.lax[Kind(r.Kind)] {
+	d := m.declared[r.Name]
+	if d == nil && !m.laxAll && !m.lax[Kind(r.Kind)] {
 		return remote.Ref{}, m.notFound(r.Kind, r.Name)
+	}
+	if d != nil {
+		var err error
+		if r, err = d.fit(r); err != nil {
+			return remote.Ref{}, err
+		}
 	}
 	made, err := build(r)
 	if err != nil {
