@@ -23,8 +23,13 @@ func TestMemory_Conforms(t *testing.T) {
 				m := queue.NewMemory(size)
 				return m, m
 			},
-			Exact:  true,
-			Bubble: true,
+			OpenJoinable: func(size int) (queue.Backend, queue.Backend) {
+				m := queue.NewMemory(size)
+				return m, m
+			},
+			OpenPipe: func() (queue.Backend, queue.Backend) { return queue.NewMemoryPipe() },
+			Exact:    true,
+			Bubble:   true,
 		}
 	})
 }

@@ -13,8 +13,6 @@ type place[W any] struct {
 	in         bool
 }
 
-func (l *line[W]) empty() bool { return l.head == nil }
-
 func (l *line[W]) push(p *place[W]) {
 	p.in = true
 	p.prev, p.next = l.tail, nil

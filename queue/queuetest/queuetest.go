@@ -6,21 +6,40 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/queue"
 )
 
-// Harness opens the queues of one backend.
+// Harness opens what one backend has. Each function registers what has to be
+// cleaned up with the test, and each call gives something new. What is nil is not
+// checked.
 type Harness struct {
 	// Open opens a queue of size items, size ≤ 0 for no such bound, and returns
-	// the side that puts and the side that gets, which may be the same. It
-	// registers what has to be cleaned up with the test.
+	// the side that puts and the side that gets, which may be the same. Queues and
+	// simple queues are checked with it.
 	Open func(size int) (put, get queue.Backend)
+
+	// OpenJoinable opens a joinable queue in the same way. Both sides are a
+	// queue.Leaser.
+	OpenJoinable func(size int) (put, get queue.Backend)
+
+	// OpenPipe opens a pipe, and returns its ends, as queue.OverEnd takes them.
+	OpenPipe func() (a, b queue.Backend)
+
+	// Owner makes an owner: the context of its calls, and a function that is its
+	// end. The leases of a backend are of the owners that it knows; nil stands for
+	// those of this module, which are the ones of psync.WithOwner.
+	Owner func(ctx context.Context) (owned context.Context, end func())
+
+	// Context makes the context of every call, for a backend that is reached
+	// through it. It carries no owner. nil leaves it as it is.
+	Context func(ctx context.Context) context.Context
 
 	// Exact says that size is kept exactly. A pipe holds what it holds, which
 	// must be three items of 1 KiB at least.
 	Exact bool
 
-	// Bubble says that Open may be called in a bubble of testing/synctest: all
+	// Bubble says that all may be opened in a bubble of testing/synctest: all
 	// that waits, waits in Go. Behaviours that need to know who waits, and
 	// since when, are skipped without it.
 	Bubble bool
@@ -31,8 +50,29 @@ const wait = 30 * time.Second
 
 type behaviour struct {
 	name   string
+	of     subject
 	bubble bool // runs in a bubble
 	check  func(*bench)
+}
+
+// subject is what a behaviour is of.
+type subject int
+
+const (
+	aQueue subject = iota
+	aJoinable
+	aPipe
+)
+
+// has reports whether the backend has what a behaviour is of.
+func (h Harness) has(b behaviour) bool {
+	switch b.of {
+	case aJoinable:
+		return h.OpenJoinable != nil
+	case aPipe:
+		return h.OpenPipe != nil
+	}
+	return h.Open != nil
 }
 
 // behaviours are all that is asked of a backend, in the order of its life.
@@ -58,10 +98,37 @@ var behaviours = []behaviour{
 	{name: "ShutdownWakesAll", check: shutdownWakesAll},
 	{name: "AllRangesUntilClosed", check: allUntilClosed},
 	{name: "LeavingAllLosesNothing", check: leavingAll},
+	{name: "SimpleQueuePutsGetsAndCloses", check: simpleQueue},
 	{name: "GettersAreServedInOrder", bubble: true, check: gettersInOrder},
 	{name: "PuttersAreServedInOrder", bubble: true, check: puttersInOrder},
 	{name: "GetWaitsForItsWholeTimeout", bubble: true, check: getTimeout},
 	{name: "PutWaitsForItsWholeTimeout", bubble: true, check: putTimeout},
+
+	{name: "LeaseNeedsAnOwner", of: aJoinable, check: leaseNeedsOwner},
+	{name: "TaskDoneIsOfTheOldestItem", of: aJoinable, check: taskDoneOldest},
+	{name: "OneTooManyDoneIsAnError", of: aJoinable, check: oneTooManyDone},
+	{name: "JoinWaitsUntilAllIsDone", of: aJoinable, check: joinWaits},
+	{name: "CancelledJoinChangesNothing", of: aJoinable, check: cancelledJoin},
+	{name: "LeasedItemsAreNotQueued", of: aJoinable, check: leasedAreNotQueued},
+	{name: "ReturnedItemIsTheNext", of: aJoinable, check: returnedIsNext},
+	{name: "LeaseOutlivesTheContextOfItsGetting", of: aJoinable, check: leaseOutlivesContext},
+	{name: "UndecodableItemIsDone", of: aJoinable, check: undecodableIsDone},
+	{name: "CancelledLeaseTakesNothing", of: aJoinable, check: cancelledLease},
+	{name: "EndedOwnersItemsGoBackInOrder", of: aJoinable, check: endedOwnersItems},
+	{name: "WhoWaitsGetsWhatComesBack", of: aJoinable, check: waitingLease},
+	{name: "EndedOwnerGetsNothing", of: aJoinable, check: endedOwnerGetsNothing},
+	{name: "ItemThatKillsIsGivenUp", of: aJoinable, check: poisonedItem},
+	{name: "CloseDrainsWhatComesBack", of: aJoinable, check: closeDrainsLeases},
+	{name: "ShutdownWakesWhoJoins", of: aJoinable, check: shutdownWakesJoin},
+	{name: "OwnersThatEndLoseNothing", of: aJoinable, check: endingOwners},
+
+	{name: "PipeGoesBothWays", of: aPipe, check: pipeBothWays},
+	{name: "PipeMessagesNeverMerge", of: aPipe, check: pipeMessages},
+	{name: "PipeEndsWithEOFOnceDrained", of: aPipe, check: pipeEOF},
+	{name: "PipePutToAClosedEndIsErrLost", of: aPipe, check: pipeLost},
+	{name: "PipeCloseWakesBothEnds", of: aPipe, check: pipeCloseWakes},
+	{name: "PipeAllRangesUntilClosed", of: aPipe, check: pipeAll},
+	{name: "PipeCancelledGetTakesNothing", of: aPipe, check: pipeCancelledGet},
 }
 
 // Behaviours returns the names of all behaviours, as Run names its subtests.
@@ -76,33 +143,52 @@ func Behaviours() []string {
 // Run checks every behaviour of the backend that open gives, each with a harness
 // of its own.
 func Run(t *testing.T, open func(*testing.T) Harness) {
-	bubbles := open(t).Bubble
+	first := open(t)
 	for _, b := range behaviours {
-		if b.bubble && !bubbles {
-			continue // it needs to know who waits
+		if b.bubble && !first.Bubble || !first.has(b) {
+			continue
 		}
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			if !b.bubble {
-				b.check(newBench(t, open(t)))
+				run(t.Context(), t, b, open(t))
 				return
 			}
-			synctest.Test(t, func(t *testing.T) { b.check(newBench(t, open(t))) })
+			synctest.Test(t, func(t *testing.T) { run(t.Context(), t, b, open(t)) })
 		})
 	}
 }
 
-// bench is what one behaviour is checked with.
-type bench struct {
-	*testing.T
-	Harness
-	ctx context.Context
+func run(ctx context.Context, t reporter, b behaviour, h Harness) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if h.Owner == nil {
+		h.Owner = func(ctx context.Context) (context.Context, func()) {
+			o := owner.New(owner.Identity{Name: b.name})
+			return owner.With(ctx, o), func() { o.End(nil) }
+		}
+	}
+	if h.Context != nil {
+		ctx = h.Context(ctx)
+	}
+	b.check(&bench{reporter: t, Harness: h, ctx: ctx})
 }
 
-func newBench(t *testing.T, h Harness) *bench {
-	ctx, cancel := context.WithTimeout(t.Context(), wait)
-	t.Cleanup(cancel)
-	return &bench{T: t, Harness: h, ctx: ctx}
+// reporter is what behaviours need of a *testing.T.
+type reporter interface {
+	Helper()
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Skip(args ...any)
+}
+
+// bench is what one behaviour is checked with.
+type bench struct {
+	reporter
+	Harness
+	ctx context.Context
 }
 
 // open returns both sides of a queue of type T.
