@@ -53,6 +53,9 @@ func TestJoin_OfWhatWaitsForTheJoinerIsErrDeadlock(t *testing.T) {
 	if err := c.Join(ctx); !errors.As(err, &e) {
 		t.Errorf("Join: %v, want the outcome", err)
 	}
+	if err := task.Wait(held); err != nil {
+		t.Errorf("the join is still in the graph: %v", err)
+	}
 	if err := task.Wait((*ending)(c.Process)); !errors.Is(err, ErrDeadlock) {
 		t.Errorf("its own end, as seen by itself: %v, want ErrDeadlock", err)
 	}

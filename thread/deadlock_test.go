@@ -101,8 +101,8 @@ func TestJoin_IsAWaitLikeThatForALock(t *testing.T) {
 		t.Errorf("Join: %v, want a cycle of the latch and the join", err)
 	}
 	// The join has left nothing in the graph.
-	if err := held.holder.Wait((*ending)(th)); err != nil {
-		t.Errorf("a later wait: %v", err)
+	if err := th.own.Wait(held); err != nil {
+		t.Errorf("a later wait for the latch: %v", err)
 	}
 }
 
