@@ -1,0 +1,31 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/feac4032/multiproc/worker"
+)
+
+// TestMain lets the test binary be its own children and guardian.
+func TestMain(m *testing.M) {
+	worker.Init()
+	os.Exit(m.Run())
+}
+
+func TestRun_EveryResult(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	if err := run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	want := regexp.MustCompile(`^144 has the root 12
+-1 has none
+13 ended its process with code 13
+$`)
+	if !want.MatchString(out.String()) {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
