@@ -16,9 +16,10 @@ type agent struct {
 	name string
 	tell sync.Once // the supervisor is told its name
 
-	mu   sync.Mutex
-	told bool
-	held map[uint64]int // locks and permits, by object
+	mu    sync.Mutex
+	told  bool
+	ended *owner.Abandoned // it is over
+	held  map[uint64]int   // locks and permits, by object
 }
 
 // JobOwner makes the owner of a job: its number on the wire is the job's, and its
@@ -65,7 +66,16 @@ func (a *agent) introduce() {
 	_ = a.c.Post(opOwner, appendText(appendUint(appendArray(nil, 2), a.wire), bounded(a.name)))
 	a.mu.Lock()
 	a.told = true
+	ended := a.ended
 	a.mu.Unlock()
+	if ended != nil { // meanwhile
+		a.takeLeave(ended)
+	}
+}
+
+// takeLeave says that the owner has ended.
+func (a *agent) takeLeave(ended *owner.Abandoned) {
+	_ = a.c.Post(opOwnerEnd, appendCause(appendUint(appendArray(nil, 2), a.wire), ended.Cause))
 }
 
 func (c *Client) forget(o *owner.Owner) {
@@ -77,11 +87,13 @@ func (c *Client) forget(o *owner.Owner) {
 // OwnerEnded implements owner.Party.
 func (a *agent) OwnerEnded(o *owner.Owner) {
 	a.c.forget(o)
+	ended := o.Abandoned()
 	a.mu.Lock()
 	told := a.told
+	a.ended = ended
 	a.mu.Unlock()
 	if told {
-		_ = a.c.Post(opOwnerEnd, appendCause(appendUint(appendArray(nil, 2), a.wire), o.Abandoned().Cause))
+		a.takeLeave(ended)
 	}
 }
 

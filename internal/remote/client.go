@@ -27,6 +27,8 @@ type Client struct {
 	max     uint64       // bytes of a payload
 	waiting atomic.Int32 // goroutines that wait for a reply
 
+	exchanges sync.Pool // of *exchange
+
 	mu        sync.Mutex
 	room      sync.Cond // a call has ended, or the link
 	calls     map[uint64]*exchange
@@ -59,8 +61,6 @@ type exchange struct {
 	done   chan struct{}   // has room for one
 	then   func(*exchange) // instead of done
 }
-
-var exchanges = sync.Pool{New: func() any { return &exchange{done: make(chan struct{}, 1)} }}
 
 // keepBuffer is the largest buffer that an exchange is kept with.
 const keepBuffer = 64 << 10
@@ -112,7 +112,10 @@ func (c *Client) begin(ctx context.Context) (*exchange, error) {
 }
 
 func (c *Client) fresh() *exchange {
-	k := exchanges.Get().(*exchange)
+	k, _ := c.exchanges.Get().(*exchange)
+	if k == nil {
+		k = &exchange{done: make(chan struct{}, 1)}
+	}
 	k.out, k.body, k.in, k.status, k.lost, k.then = k.out[:0], k.body[:0], scanner{}, 0, nil, nil
 	return k
 }
@@ -242,7 +245,7 @@ func (c *Client) recycle(k *exchange) {
 		k.body = nil
 	}
 	k.in = scanner{}
-	exchanges.Put(k)
+	c.exchanges.Put(k)
 }
 
 // Reply takes a reply frame. An error is a violation of the protocol.

@@ -17,6 +17,7 @@ func init() {
 		"psync.ErrEnded":            broker.ErrEnded,
 		"psync.ErrNoOwner":          broker.ErrNoOwner,
 		"psync.ErrNotLocked":        broker.ErrNotLocked,
+		"psync.ErrTakenAway":        broker.ErrTakenAway,
 		"psync.ErrNotOwner":         broker.ErrNotOwner,
 		"psync.ErrReleasedTooOften": broker.ErrReleasedTooOften,
 		"psync.ErrBroken":           broker.ErrBroken,

@@ -288,11 +288,13 @@ func (s *Session) End(cause error) {
 	open, owners, ends := s.open, s.owners, s.ends
 	s.open, s.owners, s.ends = map[uint64]*request{}, map[uint64]*owner.Owner{}, nil
 	s.mu.Unlock()
-	for _, r := range open {
-		r.Cancel(cause)
-	}
+	// First the owners: one who waits must not get what it waits for any more, as a
+	// condition's wait that is merely cancelled gets its lock.
 	for _, o := range owners {
 		s.endOwner(o, cause)
+	}
+	for _, r := range open {
+		r.Cancel(cause)
 	}
 	for _, e := range ends {
 		e.Release()
