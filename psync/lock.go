@@ -34,9 +34,10 @@ func (l *Lock) Acquire(ctx context.Context) (Held, error) { return l.hold(ctx, l
 func (l *Lock) TryAcquire(ctx context.Context) (Held, error) { return l.hold(ctx, l.b, l, false) }
 
 // Release gives the lock to who has waited longest. Anyone may release it, as in
-// Python. A holder whose lock somebody else has released gets ErrTakenAway from its
-// own release, which then does nothing. ErrNotLocked says that nobody holds it. A
-// holder's release does not wait for anything, and works though ctx has ended.
+// Python. A holder whose lock somebody else has released gets ErrTakenAway: its own
+// release does nothing then, and says so, or, since a holder's release does not
+// wait for any answer, its next call of this lock does. ErrNotLocked says that
+// nobody holds it. A holder's release works though ctx has ended.
 //
 // A lock that was ever released by another than its holder is a signal from then
 // on: waits for it are not taken for deadlocks.
