@@ -14,10 +14,10 @@ type declaration struct {
 }
 
 // Declare gives a name to an object whose type only those know who will use it: it
-// is made when it is opened for the first time, as what it is opened as then, one
-// of the kinds, and with this size, which only matters to kinds that have one. The
-// error is ErrExists if the name is taken.
-func (m *Manager) Declare(name string, size int, kinds ...Kind) error {
+// is made when it is opened for the first time, as what it is opened as then, which
+// has to be of this kind or one of the others, and with this size, which only
+// matters to kinds that have one. The error is ErrExists if the name is taken.
+func (m *Manager) Declare(name string, size int, kind Kind, or ...Kind) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (m *Manager) Declare(name string, size int, kinds ...Kind) error {
 	if m.declared == nil {
 		m.declared = map[string]*declaration{}
 	}
-	m.declared[name] = &declaration{kinds: slices.Clone(kinds), size: int64(size)}
+	m.declared[name] = &declaration{kinds: append([]Kind{kind}, or...), size: int64(size)}
 	return nil
 }
 

@@ -7,18 +7,20 @@ import (
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/pool"
 )
 
 // Local runs instances in the processes of a pool on this machine.
 type Local struct {
-	pool  *pool.Pool
-	plans map[*config.Job]*plan
-	watch atomic.Pointer[func(pool.WorkerEvent)]
+	pool    *pool.Pool
+	objects *manager.Manager // that tasks open by name
+	plans   map[*config.Job]*plan
+	watch   atomic.Pointer[func(pool.WorkerEvent)]
 }
 
-// OpenLocal makes a pool and the executor of a file's jobs on it. Close closes
-// both.
+// OpenLocal makes a pool, with the named objects of the run, and the executor of a
+// file's jobs on it. Close closes them all.
 func OpenLocal(cfg pool.Config, f *config.File, s Settings) (*Local, error) {
 	plans, err := newPlans(f, &s)
 	if err != nil {
@@ -30,7 +32,12 @@ func OpenLocal(cfg pool.Config, f *config.File, s Settings) (*Local, error) {
 			(*watch)(e)
 		}
 	}
+	if l.objects, err = openObjects(f); err != nil {
+		return nil, err
+	}
+	cfg.Manager = l.objects
 	if l.pool, err = pool.New(context.Background(), cfg); err != nil {
+		l.objects.Close()
 		return nil, err
 	}
 	return l, nil
@@ -117,6 +124,7 @@ func (l *Local) Kill() { l.pool.Kill() }
 // Close implements Executor.
 func (l *Local) Close(ctx context.Context) Closing {
 	r := l.pool.Shutdown(ctx)
+	l.objects.Close()
 	return Closing{WorkersLost: l.pool.WorkersLost(), Leaked: r.Leaked, Isolation: []string{"process"}}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/task"
 	"github.com/feac4032/multiproc/worker"
@@ -27,7 +28,8 @@ import (
 //
 // Commands are processes all the same. Both count in the same slots.
 type Threads struct {
-	commands *Local // nil: the file has none
+	commands *Local           // nil: the file has none
+	objects  *manager.Manager // that tasks open by name
 	plans    map[*config.Job]*plan
 	pid      int
 	killing  chan struct{} // closed by Kill
@@ -54,13 +56,16 @@ func OpenThreads(cfg pool.Config, f *config.File, s Settings) (*Threads, error) 
 		if err != nil {
 			return nil, err
 		}
-		t.commands, t.plans = local, local.plans
+		t.commands, t.plans, t.objects = local, local.plans, local.objects
 	} else {
 		plans, err := newPlans(f, &s)
 		if err != nil {
 			return nil, err
 		}
 		t.plans = byJob(plans)
+		if t.objects, err = openObjects(f); err != nil {
+			return nil, err
+		}
 	}
 	for slot := cfg.Workers; slot >= 1; slot-- {
 		t.free = append(t.free, slot)
@@ -223,7 +228,7 @@ func (x *thread) call() *pool.Result {
 		return &pool.Result{Outcome: pool.Failed, Which: pool.WhichInput, Evidence: err.Error()}
 	}
 	who := owner.New(owner.Identity{Name: "job " + x.in.Label(), PID: x.t.pid, Job: x.in.Label()})
-	ctx, cancel := context.WithCancelCause(owner.With(context.Background(), who))
+	ctx, cancel := context.WithCancelCause(owner.With(manager.With(context.Background(), x.t.objects), who))
 	defer cancel(nil)
 	begin := time.Now()
 	x.o.Started(x.in, Attempt{Number: x.attempt, Slot: x.slot, PID: x.t.pid})
@@ -423,6 +428,8 @@ func (t *Threads) Close(ctx context.Context) Closing {
 	closing := Closing{}
 	if t.commands != nil {
 		closing = t.commands.Close(ctx)
+	} else {
+		t.objects.Close()
 	}
 	closing.Isolation = append([]string{"thread"}, closing.Isolation...)
 	return closing
