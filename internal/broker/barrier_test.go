@@ -318,6 +318,7 @@ func TestBarrier_BehavesAsItsModel(t *testing.T) {
 					h.equal("index", x.p.Index, x.index)
 				}
 			}
+			all = slices.DeleteFunc(all, func(x *party) bool { return x.settled })
 		}
 	})
 }

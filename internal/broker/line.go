@@ -10,13 +10,11 @@ type line struct {
 
 type place struct {
 	prev, next *Ticket
-	in         bool
 }
 
 func (l *line) empty() bool { return l.head == nil }
 
 func (l *line) push(t *Ticket) {
-	t.in = true
 	t.prev, t.next = l.tail, nil
 	if l.tail != nil {
 		l.tail.next = t
@@ -38,7 +36,7 @@ func (l *line) remove(t *Ticket) {
 	} else {
 		l.tail = t.prev
 	}
-	t.prev, t.next, t.in = nil, nil, false
+	t.prev, t.next = nil, nil
 	l.n--
 }
 

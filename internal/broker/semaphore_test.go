@@ -254,7 +254,7 @@ func TestSemaphore_BehavesAsItsModel(t *testing.T) {
 			i := h.IntN(len(actors))
 			a := actors[i]
 			switch op := h.IntN(100); {
-			case op < 45:
+			case op < 45 && len(line) < 12:
 				r := &request{a: a, detached: h.IntN(4) == 0}
 				h.step("%s acquires, detached %v", a.name, r.detached)
 				if value > 0 {
@@ -301,6 +301,7 @@ func TestSemaphore_BehavesAsItsModel(t *testing.T) {
 					h.failed("%s: got %v, want %v", r.a.name, r.asked.Err, r.err)
 				}
 			}
+			all = slices.DeleteFunc(all, func(r *request) bool { return r.settled })
 			h.equal("owners with permits", len(s.out), len(out))
 			for a, n := range out {
 				var o *owner.Owner

@@ -97,12 +97,11 @@ func (t *Ticket) OwnerEnded(*owner.Owner) { t.Cancel(ErrEnded) }
 func (t *Ticket) Refuse(err *owner.DeadlockError) { t.Cancel(err) }
 
 // settlements are tickets that became final while a mutex was held, to be told
-// when it is not.
+// when it is not. They are chained by the places that they had in their lines, so
+// that to tell thousands costs no memory either.
 type settlements struct {
-	first   [4]*Ticket
-	n       int
-	more    []*Ticket
-	refused []refusal
+	first, last *Ticket
+	refused     []refusal
 }
 
 // refusal is a wait, mostly for another object, that has to give way.
@@ -118,23 +117,25 @@ func (s *settlements) refuse(w owner.Waiter, err *owner.DeadlockError) {
 	}
 }
 
+// settle makes a ticket final. It is in no line any more.
 func (s *settlements) settle(t *Ticket, err error) {
 	t.Err = err
-	if s.n < len(s.first) {
-		s.first[s.n] = t
-		s.n++
-		return
+	if s.last != nil {
+		s.last.next = t
+	} else {
+		s.first = t
 	}
-	s.more = append(s.more, t)
+	s.last = t
 }
 
-// run tells those who wait, in the order in which they were settled.
+// run tells those who wait, in the order in which they were settled, and then
+// those that have to give way.
 func (s *settlements) run() {
-	for _, t := range s.first[:s.n] {
-		t.Settled(t)
-	}
-	for _, t := range s.more {
-		t.Settled(t)
+	for t := s.first; t != nil; {
+		next := t.next
+		t.next = nil
+		t.Settled(t) // and now it is theirs
+		t = next
 	}
 	for _, r := range s.refused {
 		r.waiter.Refuse(r.err)
