@@ -82,6 +82,7 @@ func (w *taskWork) start(g *spawn.Guardian, r *run) error {
 	c, err := child.Start(g, &child.Options{
 		Name: r.name, Command: r.opts.program, Env: r.opts.env, Dir: r.opts.dir,
 		Stdout: r.out.stdout.theirs, Stderr: r.out.stderr.theirs, Daemon: r.opts.daemon,
+		Page: true,
 	})
 	if err != nil {
 		return err
@@ -91,5 +92,6 @@ func (w *taskWork) start(g *spawn.Guardian, r *run) error {
 	}
 	r.proc, r.x = c.Proc, newExchange(c, &r.opts, w.task, w.payload)
 	r.x.own = owner.New(owner.Identity{Name: r.name, PID: c.Proc.PID(), Job: r.name})
+	r.x.serveCalls(r.opts.manager, c.Proc.PID())
 	return nil
 }

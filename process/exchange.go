@@ -37,6 +37,7 @@ type exchange struct {
 	grace   time.Duration // to end by itself
 	own     *owner.Owner  // of what the task holds, and what joiners of the process wait for
 	report  *report
+	calling
 
 	mu          sync.Mutex
 	changed     sync.Cond // something for the sender
@@ -82,6 +83,8 @@ func (x *exchange) run(startTimeout time.Duration, stray func([]byte)) {
 	if c := x.c.Ready.Credit; c > 0 {
 		x.credit = int64(min(c, 1<<40))
 	}
+	x.c.Link.Reader().Spin(func() bool { return !x.answered })
+	x.writing = true // the sender
 	sender := make(chan struct{})
 	go func() {
 		defer close(sender)
@@ -93,10 +96,15 @@ func (x *exchange) run(startTimeout time.Duration, stray func([]byte)) {
 	}
 	x.mu.Lock()
 	x.over = true
+	if x.unread && x.err == nil {
+		x.err = &ipc.ProtocolError{Kind: ipc.KindCall, Reason: "it asks, and does not read the answers"}
+	}
 	x.mu.Unlock()
 	x.changed.Broadcast()
 	x.expectEnd("closed its link and went on")
 	<-sender // a write that blocks ends with the process
+	x.drain()
+	x.endSession()
 }
 
 // linkEnded reports whether an error of the link says only that the other side
@@ -160,6 +168,9 @@ func (x *exchange) receive() error {
 				return err
 			}
 		}
+		if x.held {
+			x.called()
+		}
 		if x.owed >= ipc.DefaultCredit/4 {
 			x.put(ipc.AppendCredit(nil, x.owed))
 			x.owed = 0
@@ -222,9 +233,7 @@ func (x *exchange) answerable(m *ipc.Message) error {
 // accept takes a whole answer, after which the process has to end, or a call.
 func (x *exchange) accept(m *ipc.Message) error {
 	if m.Kind == ipc.KindCall {
-		f := task.NewFailure(fmt.Errorf("this supervisor serves no calls, %q is not known", m.Name))
-		x.put(ipc.AppendReply(nil, m.ID, ipc.StatusFailed, f.Append(nil)))
-		return nil
+		return x.call(m)
 	}
 	switch m.Status {
 	case ipc.StatusOK:
@@ -237,6 +246,11 @@ func (x *exchange) accept(m *ipc.Message) error {
 		x.failure = f
 	}
 	x.answered, x.status = true, m.Status
+	var cause error
+	if x.failure != nil {
+		cause = x.failure
+	}
+	x.session.JobEnded(jobID, cause)
 	x.mu.Lock()
 	x.control = append(x.control, ipc.AppendStop(nil)) // whatever else waits
 	x.mu.Unlock()

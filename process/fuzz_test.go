@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/task"
 )
 
@@ -27,9 +29,15 @@ func FuzzExchange(f *testing.F) {
 	f.Add(frames(ipc.AppendResult(nil, 1, ipc.StatusRecalled, nil)))
 	f.Add(frames(sized(ipc.MaxInline+2), ipc.AppendData(nil, 1, make([]byte, ipc.MaxInline)), ipc.AppendData(nil, 1, []byte{1, 2})))
 	f.Add(frames(ipc.AppendCall(nil, 1, "op", []byte{1}), ipc.AppendPing(nil, 3), ipc.AppendCredit(nil, 1<<41), ipc.AppendLog(nil, 0, 2, "x", nil)))
+	f.Add(frames(ipc.AppendCall(nil, 0, "cancel", []byte{0x91, 1}), ipc.AppendCall(nil, 2, "semaphore.value", []byte{0x92, 1, 2})))
+	m := manager.New()
+	f.Cleanup(func() { m.Close() })
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		x := newExchange(&child.Child{}, &options{name: "p", killAfter: defaultKillAfter, ownLogger: true}, "t", nil)
 		x.credit, x.sent = 0, true
+		x.own = owner.New(owner.Identity{Name: "p"})
+		x.writing = true // nothing is: there is no link
+		x.serveCalls(m, 0)
 		defer x.close()
 		answers := 0
 		for len(stream) >= 4 {

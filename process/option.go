@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/task"
 )
 
@@ -34,6 +35,7 @@ type options struct {
 	logger       hclog.Logger // nil = none
 	ownLogger    bool         // the caller has said so
 	progress     func([]byte) error
+	manager      *manager.Manager
 }
 
 const (
@@ -202,6 +204,8 @@ func (o *options) check(command bool) error {
 		return fmt.Errorf("%w: WithLogger is for tasks", ErrOption)
 	case command && o.progress != nil:
 		return fmt.Errorf("%w: WithProgress is for tasks", ErrOption)
+	case command && o.manager != nil:
+		return fmt.Errorf("%w: WithManager is for tasks", ErrOption)
 	case !command && o.stdin != nil:
 		return fmt.Errorf("%w: WithStdin is for commands", ErrOption)
 	}

@@ -137,6 +137,7 @@ var plays = map[string]func(context.Context) error{
 	"graceful": func(ctx context.Context) error {
 		fmt.Println("up")
 		<-ctx.Done()
+		fmt.Println(context.Cause(ctx))
 		return nil
 	},
 	"deaf": func(ctx context.Context) error {
@@ -159,8 +160,8 @@ func stackOfMain() string {
 	return ""
 }
 
-// stage runs a play.
-func stage(t *testing.T, play string) (p *Process, out *lines, in *io.PipeWriter, stderr *buffer) {
+// stage runs a play, maybe by another command.
+func stage(t *testing.T, play string, under ...string) (p *Process, out *lines, in *io.PipeWriter, stderr *buffer) {
 	t.Helper()
 	if plays[play] == nil {
 		t.Fatalf("no play %q", play)
@@ -172,7 +173,7 @@ func stage(t *testing.T, play string) (p *Process, out *lines, in *io.PipeWriter
 	out, stderr = newLines(t), new(buffer)
 	r, in := io.Pipe()
 	t.Cleanup(func() { r.Close() })
-	p = Command([]string{exe}, environ(helperEnv+"="+program, playEnv+"="+play), WithStdin(r), WithStdout(out.w), WithStderr(stderr))
+	p = Command(append(under, exe), environ(helperEnv+"="+program, playEnv+"="+play), WithStdin(r), WithStdout(out.w), WithStderr(stderr))
 	start(t, p)
 	return p, out, in, stderr
 }
@@ -283,11 +284,11 @@ func TestMain_Signals(t *testing.T) {
 			[][]string{{"up"}, {"got terminated", "asked to end: worker terminated"}}},
 		{"of the terminal", "interrupted", []syscall.Signal{syscall.SIGINT}, 128 + 2,
 			[][]string{{"up"}, {"got interrupt", "asked to end: worker terminated"}}},
-		{"that is heeded is no failure", "graceful", []syscall.Signal{syscall.SIGHUP}, 0, [][]string{{"up"}, nil}},
+		{"that is heeded is no failure", "graceful", []syscall.Signal{syscall.SIGHUP}, 0, [][]string{{"up"}, {"got signal hangup"}}},
 		{"twice ends the program", "deaf", []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, 128 + 15,
 			[][]string{{"up"}, {"ignored it"}, nil}},
-		{"while it waits for a child", "child of no lifetime", []syscall.Signal{syscall.SIGINT}, 128 + 2,
-			[][]string{{"*", "*"}, nil}},
+		{"while it waits for a child", "failing child", []syscall.Signal{syscall.SIGINT}, 128 + 2,
+			[][]string{{"*", "*", "*"}, nil}}, // one of which says that f has returned
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -305,4 +306,19 @@ func TestMain_Signals(t *testing.T) {
 			concluded(t, p, out, stderr, c.code, "")
 		})
 	}
+}
+
+func TestMain_SignalsThatWereIgnoredFromTheStart(t *testing.T) {
+	t.Parallel()
+	p, out, _, stderr := stage(t, "graceful", "sh", "-c", `trap "" HUP INT; exec "$0"`)
+	if got := out.next(); got != "up" {
+		t.Fatalf("it says %q", got)
+	}
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
+		syscall.Kill(p.PID(), s)
+	}
+	if got := out.next(); got != "got signal terminated" {
+		t.Errorf("it says %q, want that the last one has ended its context", got)
+	}
+	concluded(t, p, out, stderr, 0, "")
 }

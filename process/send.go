@@ -7,7 +7,8 @@ import (
 )
 
 // send writes the job, and then whatever else there is to say, until the link
-// has ended. It is the only writer of the link.
+// has ended. It has the right to write when it is called; who settles a call takes
+// that while nothing else is to be written.
 func (x *exchange) send() {
 	ctx := context.Background()
 	rest := x.payload
@@ -19,7 +20,7 @@ func (x *exchange) send() {
 		x.mu.Unlock()
 	}
 	x.payload = nil
-	for len(msgs) > 0 {
+	for more := true; more; {
 		if _, err := x.c.Link.PutBatch(ctx, msgs); err != nil {
 			// Nothing that it could still need gets there. Its own side of the link
 			// may hold an answer, so it is not killed at once.
@@ -27,7 +28,7 @@ func (x *exchange) send() {
 			return
 		}
 		var n int
-		msgs, n = x.next(rest)
+		msgs, n, more = x.next(rest)
 		if rest = rest[n:]; len(rest) == 0 {
 			rest = nil // the argument may be large, and the task run for long
 		}
@@ -38,24 +39,34 @@ func (x *exchange) send() {
 // name, 64 KiB, it may hold a quarter back.
 const leastChunk = 16 << 10
 
-// next waits for frames to send: control frames, and a chunk of the n first
-// bytes of rest if there is credit for it. It returns none when the link has
-// ended.
-func (x *exchange) next(rest []byte) (msgs [][]byte, n int) {
+// next waits for frames to send: those that overtake, and a chunk of the n first
+// bytes of rest if there is credit for it. None, with more, is for what the link
+// holds back. It gives the right to write away while it waits; without more, the
+// link has ended.
+func (x *exchange) next(rest []byte) (msgs [][]byte, n int, more bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.writing, x.rest = false, false
 	covered := func() bool {
 		return len(rest) > 0 && (x.credit < 0 || x.credit >= int64(min(len(rest), leastChunk)))
 	}
-	for !x.over && len(x.control) == 0 && !covered() {
+	for !x.over {
+		work := len(x.control) > 0 || x.replies.Waiting() || x.rest || covered()
+		if work && !x.writing {
+			break
+		}
+		x.wanted = work
 		x.changed.Wait()
 	}
+	x.wanted = false
 	if x.over {
-		return nil, 0
+		return nil, 0, false
 	}
-	msgs, x.control = x.control, nil
+	x.writing = true
+	msgs = x.replies.Take(x.control)
+	x.control = nil
 	if !covered() {
-		return msgs, 0
+		return msgs, 0, true
 	}
 	size := min(len(rest), ipc.MaxInline)
 	if x.credit >= 0 {
@@ -66,7 +77,7 @@ func (x *exchange) next(rest []byte) (msgs [][]byte, n int) {
 	if size == len(rest) {
 		x.complete()
 	}
-	return msgs, size
+	return msgs, size, true
 }
 
 // complete says that the job is all in frames: those that come after them may

@@ -14,7 +14,7 @@ func TestSend_GoesAsFarAsThereIsCredit(t *testing.T) {
 	x.changed.L = &x.mu
 	got := make(chan int)
 	go func() {
-		_, n := x.next(make([]byte, 2*ipc.MaxInline))
+		_, n, _ := x.next(make([]byte, 2*ipc.MaxInline))
 		got <- n
 	}()
 	select {
