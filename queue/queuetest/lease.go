@@ -17,6 +17,7 @@ func joinable(b *bench, n int) (put, get *queue.Joinable[int]) {
 	for v := range n {
 		must(b, put.Put(b.ctx, v))
 	}
+	must(b, put.Flush(b.ctx)) // the other side may be in another process
 	return put, get
 }
 

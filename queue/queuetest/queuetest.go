@@ -218,3 +218,16 @@ func background(b *bench, f func() error) func() error {
 		}
 	}
 }
+
+// refused repeats a put into what is not bounded until it is refused: where such a
+// put is not acknowledged, a later one says what became of it.
+func refused(b *bench, put func() error) error {
+	b.Helper()
+	for b.ctx.Err() == nil {
+		if err := put(); err != nil {
+			return err
+		}
+	}
+	b.Fatal("never refused")
+	return nil
+}

@@ -37,7 +37,7 @@ func simpleQueue(b *bench) {
 	if _, err := get.Get(b.ctx); !errors.Is(err, queue.ErrClosed) {
 		b.Errorf("Get of a closed queue: %v", err)
 	}
-	if err := put.Put(b.ctx, "late"); !errors.Is(err, queue.ErrClosed) {
+	if err := refused(b, func() error { return put.Put(b.ctx, "late") }); !errors.Is(err, queue.ErrClosed) {
 		b.Errorf("Put after Close: %v", err)
 	}
 }
