@@ -114,13 +114,13 @@ func (w *worker) pick(caller bool) (jobs []*Job, control [][]byte, more bool) {
 
 // overtakes reports whether there are frames that do not wait for jobs. The caller
 // holds mu.
-func (w *worker) overtakes() bool { return len(w.control)+len(w.replies.frames) > 0 }
+func (w *worker) overtakes() bool { return len(w.control) > 0 || w.replies.Waiting() }
 
 // takeOvertaking takes some of them. The caller holds mu.
 func (w *worker) takeOvertaking() [][]byte {
 	control := w.control
 	w.control = nil
-	return w.replies.take(control)
+	return w.replies.Take(control)
 }
 
 // unsend takes a job out of the flight that was not sent; refill has to follow.

@@ -8,20 +8,14 @@ import (
 	"github.com/feac4032/multiproc/ipc"
 )
 
-const (
-	// replyMax bounds the bytes of answers to calls that the worker has not read.
-	replyMax = 256 << 20
+// calling is what a worker has of its calls.
+type calling struct {
+	session *remote.Session // nil before the handshake
+	serving bool            // the reader's: answers are held back until it has served what it has read
 
-	// replyTurn is how much of them goes out before other frames have their turn.
-	replyTurn = 256 << 10
-)
-
-// replies are answers to the worker's calls that wait for the link. Guarded by
-// the pool's mutex.
-type replies struct {
-	frames [][]byte
-	bytes  int
-	held   bool // the reader serves calls, and will send what it has then
+	// Guarded by the pool's mutex.
+	replies remote.Replies // answers that wait for the link
+	held    bool
 }
 
 // serveCalls begins the session of a worker that has started.
@@ -44,10 +38,10 @@ func (w *worker) Running(id uint64) (string, bool) {
 // call serves a call of the worker. The answers of those that were read together
 // go out together.
 func (w *worker) call(m *ipc.Message) error {
-	if !w.calling {
-		w.calling = true
+	if !w.serving {
+		w.serving = true
 		w.p.mu.Lock()
-		w.replies.held = true
+		w.held = true
 		w.p.mu.Unlock()
 	}
 	return w.session.Call(m)
@@ -55,14 +49,14 @@ func (w *worker) call(m *ipc.Message) error {
 
 // called sends the answers to the calls that were served.
 func (w *worker) called() {
-	if !w.calling {
+	if !w.serving {
 		return
 	}
-	w.calling = false
+	w.serving = false
 	var a actions
 	w.p.mu.Lock()
-	w.replies.held = false
-	if len(w.replies.frames) > 0 {
+	w.held = false
+	if w.replies.Waiting() {
 		w.kick(&a)
 	}
 	w.p.mu.Unlock()
@@ -75,44 +69,17 @@ func (w *worker) reply(r remote.Reply) {
 	a := actions{caller: true}
 	w.p.mu.Lock()
 	if !w.dead {
-		w.replies.add(&r)
-		if w.replies.bytes > replyMax {
+		w.replies.Add(&r)
+		if w.replies.TooMany() {
 			w.killLocked(killedProtocol, "asks, and does not read the answers")
 		}
 		w.creditUp.Broadcast()
-		if !w.replies.held {
+		if !w.held {
 			w.kick(&a)
 		}
 	}
 	w.p.mu.Unlock()
 	a.run(w.p)
-}
-
-func (q *replies) add(r *remote.Reply) {
-	rest := r.Payload
-	for len(rest) > ipc.MaxInline {
-		q.frames = append(q.frames, ipc.AppendReply(nil, r.ID, ipc.StatusPart, rest[:ipc.MaxInline]))
-		rest = rest[ipc.MaxInline:]
-	}
-	q.frames = append(q.frames, ipc.AppendReply(make([]byte, 0, len(rest)+24), r.ID, r.Status, rest))
-	q.bytes += len(r.Payload) + 64
-}
-
-// take appends the next ones to frames.
-func (q *replies) take(frames [][]byte) [][]byte {
-	n, size := 0, 0
-	for n < len(q.frames) && size < replyTurn {
-		size += len(q.frames[n])
-		n++
-	}
-	frames = append(frames, q.frames[:n]...)
-	clear(q.frames[:n])
-	if q.frames = q.frames[n:]; len(q.frames) == 0 {
-		q.frames, q.bytes = nil, 0
-		return frames
-	}
-	q.bytes = max(q.bytes-size, 0)
-	return frames
 }
 
 // endSession takes back what a worker that has ended has left behind.

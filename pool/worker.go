@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/internal/child"
-	"github.com/feac4032/multiproc/internal/remote"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/queue"
@@ -45,6 +44,8 @@ type worker struct {
 	counts    bool // it counts its bytes against the credit that it has
 	limited   bool // credit counts
 
+	calling // its calls, and their answers
+
 	// Guarded by the pool's mutex.
 	state     workerState
 	slot      int       // 0 = none
@@ -57,7 +58,6 @@ type worker struct {
 	credit    int64     // payload bytes that may be sent; −1 = no limit
 	sendq     []*Job    // in flight, not yet encoded
 	control   [][]byte  // frames that overtake jobs
-	replies   replies   // so do these
 	sending   bool      // a goroutine is in flush; nobody else writes
 	senderEnd chan struct{}
 	creditUp  *sync.Cond
@@ -84,9 +84,7 @@ type worker struct {
 	// The reader's.
 	out, err *capture
 	parts    ipc.Assembler
-	session  *remote.Session // of its calls; nil before the handshake
-	calling  bool            // calls were served whose answers are held back
-	owed     uint64          // payload bytes that were consumed since credit was last granted
+	owed     uint64 // payload bytes that were consumed since credit was last granted
 	result   Result
 	answers  []answer
 	early    []byte // what it printed on the link before ready
