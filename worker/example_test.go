@@ -1,0 +1,46 @@
+//go:build unix
+
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/feac4032/multiproc/process"
+	"github.com/feac4032/multiproc/task"
+	"github.com/feac4032/multiproc/worker"
+)
+
+// double is a task of this program, and so of its children.
+var double = task.Define("example/double", func(_ context.Context, n int) (int, error) { return 2 * n, nil })
+
+// "if __name__ == '__main__':". Init stands first in main: in the program it
+// returns at once, in its children never.
+func ExampleInit() {
+	worker.Init()
+	ctx := context.Background()
+	c := process.New(double, 21)
+	if err := c.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.Result(ctx))
+	// Output: 42 <nil>
+}
+
+// A program that is only a worker says so when it is started by hand.
+func ExampleMain() {
+	program := exec.Command(os.Args[0]) // func main() { worker.Main() }
+	program.Env = append(os.Environ(), "WORKER_TEST_MODE=main")
+	var says strings.Builder
+	program.Stderr = &says
+	var exit *exec.ExitError
+	if errors.As(program.Run(), &exit) {
+		fmt.Println(strings.Contains(says.String(), "is a worker program"), exit.ExitCode())
+	}
+	// Output: true 2
+}
