@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -83,15 +86,36 @@ func guardianOf(t *testing.T, pid int) int {
 	return pids[0]
 }
 
+// freeze stops a process, and returns when all its threads have stopped. Only its
+// parent could be told of that.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for giveUp := within(t); ; {
+		stats, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		moving := slices.ContainsFunc(stats, func(stat string) bool {
+			b, _ := os.ReadFile(stat)
+			return !strings.Contains(string(b), ") T ")
+		})
+		switch {
+		case len(stats) > 0 && !moving:
+			return
+		case giveUp.Err() != nil:
+			t.Fatalf("process %d does not stop", pid)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func TestParent_DeathIsSeenByChildAndGrandchild(t *testing.T) {
 	t.Parallel()
 	head, out, child, _ := startPatriarch(t)
 	// Guardians would be faster: those who should see it would be dead.
 	for _, pid := range []int{guardianOf(t, head.Process.Pid), guardianOf(t, child)} {
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
 		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) })
+		freeze(t, pid)
 	}
 	killed := time.Now()
 	if err := head.Process.Kill(); err != nil {
