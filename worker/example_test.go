@@ -24,7 +24,7 @@ var double = task.Define("example/double", func(_ context.Context, n int) (int, 
 func ExampleInit() {
 	worker.Init()
 	ctx := context.Background()
-	c := process.New(double, 21)
+	c := process.New(double, 21, process.WithStdout(nil)) // this program prints in an init
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
