@@ -18,7 +18,8 @@ func TestMain(m *testing.M) {
 		echoFrames()
 	}
 	worker.Init()
-	goleak.VerifyTestMain(m)
+	// Processes share one guardian, which lives as long as the program.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/feac4032/multiproc/internal/spawn.(*instance).watch"))
 }
 
 // limit bounds what should take no time at all.

@@ -1,0 +1,112 @@
+package manager_test
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// book is memory in a file, in which a party notes by itself what it has done, so
+// that this is known of a dead one too. A party has a page; what has not happened
+// to the end is begun and not done.
+type book struct {
+	path string
+	mem  []byte
+}
+
+const (
+	bookPages = 64
+	pageCells = 1 << 12
+	bookBytes = 8 * bookPages * pageCells
+)
+
+func openBook(path string) (*book, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := f.Truncate(bookBytes); err != nil {
+		return nil, err
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, bookBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	return &book{path, mem}, err
+}
+
+func newBook(t testing.TB) *book {
+	t.Helper()
+	b, err := openBook(filepath.Join(t.TempDir(), "book"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Munmap(b.mem); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// ownBook is the book that this process has open as a party's; it stays open.
+var ownBook struct {
+	sync.Mutex
+	*book
+}
+
+// bookAt opens the book of a party.
+func bookAt(path string) (*book, error) {
+	ownBook.Lock()
+	defer ownBook.Unlock()
+	if ownBook.book != nil && ownBook.path == path {
+		return ownBook.book, nil
+	}
+	b, err := openBook(path)
+	if err != nil {
+		return nil, err
+	}
+	if ownBook.book != nil {
+		if err := unix.Munmap(ownBook.mem); err != nil {
+			return nil, err
+		}
+	}
+	ownBook.book = b
+	return b, nil
+}
+
+// page is what one party has done with one object.
+type page []atomic.Uint64
+
+func (b *book) page(n int) page {
+	cells := unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&b.mem[0])), bookPages*pageCells)
+	return cells[n*pageCells:][:pageCells]
+}
+
+// A page begins with how many things were begun, how many of them are done, and
+// whether there will be no more; the things follow.
+func (p page) begin()     { p[0].Add(1) }
+func (p page) end()       { p[2].Store(1) }
+func (p page) begun() int { return int(p[0].Load()) }
+func (p page) done() int  { return int(p[1].Load()) }
+func (p page) over() bool { return p[2].Load() != 0 }
+
+// full reports whether there is no room for more.
+func (p page) full() bool { return 3+p.done() == len(p) }
+
+// note says that what was begun last is done.
+func (p page) note(what uint64) {
+	p[3+p.done()].Store(what)
+	p[1].Add(1)
+}
+
+func (p page) notes() []uint64 {
+	all := make([]uint64, p.done())
+	for i := range all {
+		all[i] = p[3+i].Load()
+	}
+	return all
+}

@@ -1,0 +1,392 @@
+package manager_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+
+	"github.com/feac4032/multiproc/internal/owner"
+	"github.com/feac4032/multiproc/manager"
+	"github.com/feac4032/multiproc/psync"
+	"github.com/feac4032/multiproc/queue"
+	"github.com/feac4032/multiproc/task"
+)
+
+// order is what a test wants a party to do.
+type order struct {
+	N    int // its number
+	Do   string
+	Kind manager.Kind
+	On   string // name of the object
+	K    int    // how often, how much, which, or how long
+	Book string // path of the book
+	Page int    // of the party in the book
+}
+
+// answer is what became of an order.
+type answer struct {
+	N       int
+	Failure []byte       // nil = it was done
+	Cycle   []owner.Edge // of a deadlock
+	Left    []legacy     // who has abandoned what was acquired
+	Result  int
+}
+
+// legacy is a psync.Abandoned that travels.
+type legacy struct {
+	owner.Identity
+	Cause string
+}
+
+// err is what the order has failed with.
+func (a *answer) err() error {
+	if a.Failure == nil {
+		return nil
+	}
+	f, err := task.DecodeFailure(a.Failure)
+	if err != nil {
+		return err
+	}
+	return f
+}
+
+// desk is where a party finds its orders, and leaves its answers.
+type desk struct {
+	Orders  *queue.Queue[order]
+	Answers *queue.Queue[answer]
+}
+
+// hand is a party: it does what it is told, until it is told how to end. Orders
+// are carried out beside its main function, so that it can end while it waits.
+var hand = task.Define("hand", func(ctx context.Context, d desk) (int, error) {
+	loops, stop := context.WithCancel(ctx)
+	defer stop()
+	h := &hands{ctx: ctx, loops: loops}
+	for {
+		o, err := d.Orders.Get(ctx)
+		if err != nil {
+			return 0, errors.Join(err, context.Cause(ctx))
+		}
+		switch o.Do {
+		case "return":
+			return o.K, nil
+		case "fail":
+			return 0, errGivenUp
+		case "panic":
+			panic("dropped it")
+		case "exit":
+			os.Exit(o.K)
+		}
+		go func() {
+			a := answer{N: o.N}
+			if err := h.carryOut(&o, &a); err != nil {
+				a.Failure = task.NewFailure(err).Append(nil)
+				var deadlock *psync.DeadlockError
+				if errors.As(err, &deadlock) {
+					a.Cycle = deadlock.Cycle
+				}
+			}
+			// Nobody asks a party that has ended.
+			_ = d.Answers.Put(context.WithoutCancel(ctx), a)
+		}()
+	}
+})
+
+var errGivenUp = errors.New("given up")
+
+// hands are those of one party.
+type hands struct {
+	ctx    context.Context // of its owner
+	loops  context.Context // ends with the main function
+	leases []queue.Lease[item]
+}
+
+func (h *hands) carryOut(o *order, a *answer) error {
+	do := map[string]func(*order, *answer) error{
+		"pid":     func(_ *order, a *answer) error { a.Result = os.Getpid(); return nil },
+		"acquire": h.acquire,
+		"release": h.release,
+		"pass":    h.pass,
+		"wait":    h.wait,
+		"notify":  h.notify,
+		"set":     h.set,
+		"put":     h.put,
+		"produce": h.produce,
+		"consume": h.consume,
+		"lease":   h.lease,
+		"done":    h.done,
+		"work":    h.work,
+	}[o.Do]
+	if do == nil {
+		return fmt.Errorf("nobody knows how to %s", o.Do)
+	}
+	return do(o, a)
+}
+
+// holdable is what can be acquired.
+type holdable interface {
+	Acquire(ctx context.Context) (psync.Held, error)
+	TryAcquire(ctx context.Context) (psync.Held, error)
+	Release(ctx context.Context) error
+}
+
+// hold opens what can be acquired.
+func hold(ctx context.Context, kind manager.Kind, name string) (holdable, error) {
+	switch kind {
+	case manager.KindLock:
+		return manager.Lock(ctx, name)
+	case manager.KindRLock:
+		return manager.RLock(ctx, name)
+	case manager.KindSemaphore:
+		return manager.Semaphore(ctx, name)
+	case manager.KindBoundedSemaphore:
+		return manager.BoundedSemaphore(ctx, name)
+	case manager.KindCondition:
+		return manager.Condition(ctx, name)
+	}
+	return nil, fmt.Errorf("a %s is not held", kind)
+}
+
+// acquire takes something K times.
+func (h *hands) acquire(o *order, a *answer) error {
+	l, err := hold(h.ctx, o.Kind, o.On)
+	if err != nil {
+		return err
+	}
+	for range o.K {
+		held, err := l.Acquire(h.ctx)
+		if err != nil {
+			return err
+		}
+		a.inherit(held.Abandoned)
+	}
+	return nil
+}
+
+func (a *answer) inherit(left *psync.Abandoned) {
+	if left == nil {
+		return
+	}
+	l := legacy{Identity: left.Identity}
+	if left.Cause != nil {
+		l.Cause = left.Cause.Error()
+	}
+	a.Left = append(a.Left, l)
+}
+
+// release gives something back K times.
+func (h *hands) release(o *order, _ *answer) error {
+	l, err := hold(h.ctx, o.Kind, o.On)
+	if err != nil {
+		return err
+	}
+	for range o.K {
+		if err := l.Release(h.ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass acquires and releases.
+func (h *hands) pass(o *order, a *answer) error {
+	if err := h.acquire(o, a); err != nil {
+		return err
+	}
+	return h.release(o, a)
+}
+
+// wait waits for a condition, an event or a barrier.
+func (h *hands) wait(o *order, a *answer) error {
+	switch o.Kind {
+	case manager.KindCondition:
+		c, err := manager.Condition(h.ctx, o.On)
+		if err != nil {
+			return err
+		}
+		left, err := c.Wait(h.ctx)
+		a.inherit(left)
+		return err
+	case manager.KindEvent:
+		e, err := manager.Event(h.ctx, o.On)
+		if err != nil {
+			return err
+		}
+		return e.Wait(h.ctx)
+	case manager.KindBarrier:
+		b, err := manager.Barrier(h.ctx, o.On)
+		if err != nil {
+			return err
+		}
+		a.Result, err = b.Wait(h.ctx)
+		return err
+	}
+	return fmt.Errorf("nobody waits for a %s", o.Kind)
+}
+
+// notify wakes K who wait for a condition.
+func (h *hands) notify(o *order, _ *answer) error {
+	c, err := manager.Condition(h.ctx, o.On)
+	if err != nil {
+		return err
+	}
+	return c.Notify(h.ctx, o.K)
+}
+
+func (h *hands) set(o *order, _ *answer) error {
+	e, err := manager.Event(h.ctx, o.On)
+	if err != nil {
+		return err
+	}
+	return e.Set(h.ctx)
+}
+
+// item is what goes through queues. Its body is random and begins with its own
+// sum.
+type item struct {
+	From int // page of the producer in the book
+	Seq  int
+	Body []byte
+}
+
+const sumBytes = 4
+
+func newItem(from, seq, size int) item {
+	it := item{From: from, Seq: seq, Body: make([]byte, size)}
+	for i := sumBytes; i < size; i++ {
+		it.Body[i] = byte(i*7 + seq + from)
+	}
+	if size > sumBytes {
+		binary.BigEndian.PutUint32(it.Body, crc32.ChecksumIEEE(it.Body[sumBytes:]))
+	}
+	return it
+}
+
+// whole reports whether the item is as it was made.
+func (it *item) whole() bool {
+	n := len(it.Body)
+	return n <= sumBytes || binary.BigEndian.Uint32(it.Body) == crc32.ChecksumIEEE(it.Body[sumBytes:])
+}
+
+// id is what a book calls the item.
+func (it *item) id() uint64 { return uint64(it.From)<<32 | uint64(it.Seq) }
+
+// put puts one item of K bytes.
+func (h *hands) put(o *order, _ *answer) error {
+	q, err := manager.Queue[item](h.ctx, o.On)
+	if err != nil {
+		return err
+	}
+	return q.Put(h.ctx, newItem(o.Page, 0, o.K))
+}
+
+// produce puts items of K bytes until the party ends.
+func (h *hands) produce(o *order, _ *answer) error {
+	return h.loop(o, func(ctx context.Context, p page) error {
+		q, err := manager.Queue[item](ctx, o.On)
+		if err != nil {
+			return err
+		}
+		for seq := 0; ; seq++ {
+			it := newItem(o.Page, seq, o.K)
+			p.begin()
+			if err := q.Put(ctx, it); err != nil {
+				return err
+			}
+			if p.note(it.id()); p.full() {
+				return errors.New("the book is full")
+			}
+		}
+	})
+}
+
+// consume gets items until the party ends.
+func (h *hands) consume(o *order, _ *answer) error {
+	return h.loop(o, func(ctx context.Context, p page) error {
+		q, err := manager.Queue[item](ctx, o.On)
+		if err != nil {
+			return err
+		}
+		for !p.full() {
+			p.begin()
+			it, err := q.Get(ctx)
+			if err != nil {
+				return err
+			}
+			if !it.whole() {
+				return fmt.Errorf("item %d of %d is torn", it.Seq, it.From)
+			}
+			p.note(it.id())
+		}
+		return errors.New("the book is full")
+	})
+}
+
+// loop does what ends only with the party; that it has ended is in the book too.
+func (h *hands) loop(o *order, f func(context.Context, page) error) error {
+	b, err := bookAt(o.Book)
+	if err != nil {
+		return err
+	}
+	p := b.page(o.Page)
+	defer p.end()
+	return f(h.loops, p)
+}
+
+// lease takes K items of a joinable queue; a.Result is how many of these others
+// have had before.
+func (h *hands) lease(o *order, a *answer) error {
+	q, err := manager.Joinable[item](h.ctx, o.On)
+	if err != nil {
+		return err
+	}
+	for range o.K {
+		l, err := q.Lease(h.ctx)
+		if err != nil {
+			return err
+		}
+		h.leases = append(h.leases, l)
+		if l.Deliveries > 1 {
+			a.Result++
+		}
+	}
+	return nil
+}
+
+// done ends all leases.
+func (h *hands) done(*order, *answer) error {
+	for _, l := range h.leases {
+		if err := l.Done(); err != nil {
+			return err
+		}
+	}
+	h.leases = nil
+	return nil
+}
+
+// work leases items, and is done with each, until the queue is closed or the
+// party ends.
+func (h *hands) work(o *order, _ *answer) error {
+	return h.loop(o, func(ctx context.Context, p page) error {
+		q, err := manager.Joinable[item](ctx, o.On)
+		if err != nil {
+			return err
+		}
+		for l, err := range q.All(ctx) {
+			if err != nil {
+				return err
+			}
+			p.begin()
+			if err := l.Done(); err != nil {
+				return err
+			}
+			if p.note(l.Value.id()); p.full() {
+				return errors.New("the book is full")
+			}
+		}
+		return nil
+	})
+}
