@@ -6,12 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/exec"
 	"strings"
 
-	"github.com/feac4032/multiproc/process"
+	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/task"
 	"github.com/feac4032/multiproc/worker"
 )
@@ -24,11 +25,12 @@ var double = task.Define("example/double", func(_ context.Context, n int) (int, 
 func ExampleInit() {
 	worker.Init()
 	ctx := context.Background()
-	c := process.New(double, 21, process.WithStdout(nil)) // this program prints in an init
-	if err := c.Start(ctx); err != nil {
+	p, err := pool.New(ctx, pool.Config{Workers: 1, Stdout: io.Discard}) // an init of this program prints
+	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(c.Result(ctx))
+	defer p.Close()
+	fmt.Println(pool.Call(ctx, p, double, 21))
 	// Output: 42 <nil>
 }
 
