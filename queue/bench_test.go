@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/feac4032/multiproc/psync"
 	"github.com/feac4032/multiproc/queue"
 )
 
@@ -50,6 +51,73 @@ func BenchmarkMemory(b *testing.B) {
 			stream(b, queue.New[[]byte](1024), make([]byte, 64), n, 1)
 		})
 	}
+}
+
+// BenchmarkMemory_Unbounded has nobody wait for room.
+func BenchmarkMemory_Unbounded(b *testing.B) {
+	for _, n := range []int{1, 8} {
+		b.Run(fmt.Sprintf("64B/putters=%d", n), func(b *testing.B) {
+			stream(b, queue.New[[]byte](0), make([]byte, 64), n, 1)
+		})
+	}
+	b.Run("PutGet", func(b *testing.B) {
+		ctx := context.Background()
+		q := queue.New[int](0)
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := q.Put(ctx, 1); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := q.Get(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkJoinable_LeaseDone(b *testing.B) {
+	ctx, end := psync.WithOwner(context.Background())
+	defer end()
+	q := queue.NewJoinable[int](0)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := q.Put(ctx, 1); err != nil {
+			b.Fatal(err)
+		}
+		l, err := q.Lease(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := l.Done(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkPipeEnd_PingPong(b *testing.B) {
+	ctx := context.Background()
+	near, far := queue.Pipe[int]()
+	var echo sync.WaitGroup
+	echo.Go(func() {
+		for v, err := range far.All(ctx) {
+			if err != nil || far.Put(ctx, v) != nil {
+				return
+			}
+		}
+	})
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := near.Put(ctx, 1); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := near.Get(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := near.Close(); err != nil {
+		b.Error(err)
+	}
+	echo.Wait()
 }
 
 func BenchmarkPipe(b *testing.B) {

@@ -20,6 +20,14 @@
 //		…
 //	}
 //
+// A [Joinable] queue hands items out as leases: what a getter had open when it
+// ended goes back to the head, for others, and Join waits until all is done. A
+// [Simple] queue has Put, Get, Empty and Close. [Pipe] is two ends that talk to each
+// other.
+//
+// A queue of a manager can be sent to another process, in a job's argument or in
+// an item: a reference travels, and the queue stays where it is.
+//
 // Package queuetest lists what every backend must do, by name, and checks it.
 //
 // # Over pipes

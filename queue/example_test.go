@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"sync"
 
+	"github.com/feac4032/multiproc/psync"
 	"github.com/feac4032/multiproc/queue"
 )
 
@@ -52,5 +55,71 @@ func ExampleOverPipes() {
 	// Output:
 	// {1 2} <nil>
 	// true
+	// true
+}
+
+func ExampleNewJoinable() {
+	ctx := context.Background()
+	q := queue.NewJoinable[string](0)
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			ctx, end := psync.WithOwner(ctx) // a job, a thread or a process is one already
+			defer end()                      // what it has open then goes back
+			for photo, err := range q.All(ctx) {
+				if err != nil {
+					fmt.Println(err)
+					return
+				}
+				// … resize photo.Value …
+				if err := photo.Done(); err != nil {
+					fmt.Println(err)
+				}
+			}
+		})
+	}
+	for _, name := range []string{"a.jpg", "b.jpg", "c.jpg"} {
+		if err := q.Put(ctx, name); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Println(q.Join(ctx)) // all three are done
+	fmt.Println(q.Unfinished(ctx))
+	q.Close()
+	workers.Wait()
+	// Output:
+	// <nil>
+	// 0 <nil>
+}
+
+func ExampleEnd_All() {
+	ctx := context.Background()
+	near, far := queue.Pipe[string]()
+	go func() {
+		defer far.Close()
+		for v, err := range far.All(ctx) { // until near is closed
+			if err != nil {
+				fmt.Println(err)
+				return
+			}
+			if err := far.Put(ctx, "hello, "+v); err != nil {
+				return
+			}
+			if v == "last" {
+				return
+			}
+		}
+	}()
+	for _, v := range []string{"you", "last"} {
+		if err := near.Put(ctx, v); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Println(near.Get(ctx))
+	}
+	_, err := near.Get(ctx)
+	fmt.Println(err == io.EOF)
+	// Output:
+	// hello, you <nil>
+	// hello, last <nil>
 	// true
 }
