@@ -16,30 +16,41 @@ import (
 	"github.com/feac4032/multiproc/task"
 )
 
-// orphan says when it sees that its parent has died. It has a child of its own,
-// depth times.
-var orphan task.Task[int, int]
+// generation is a process that has children below it, down to depth 0.
+type generation struct {
+	Depth int
+	Deaf  bool // goes on when its parent has died
+}
+
+// orphan says when it sees that its parent has died.
+var orphan task.Task[generation, int]
 
 func init() { orphan = task.Define("test/orphan", bereave) }
 
-func bereave(_ context.Context, depth int) (int, error) {
+func bereave(_ context.Context, g generation) (int, error) {
 	gone := Parent().Done()
-	if depth > 0 {
-		if err := New(orphan, depth-1).Start(context.Background()); err != nil {
+	if g.Depth > 0 {
+		if err := New(orphan, generation{g.Depth - 1, g.Deaf}).Start(context.Background()); err != nil {
 			return 0, err
 		}
 	}
-	fmt.Println("up", depth, os.Getpid())
+	fmt.Println("up", g.Depth, os.Getpid())
 	<-gone
-	fmt.Println("orphaned", depth, Parent().Alive())
-	select {}
+	fmt.Println("orphaned", g.Depth, Parent().Alive())
+	if g.Deaf {
+		select {}
+	}
+	return 0, nil
 }
+
+// deafEnv makes the generations below a patriarch deaf.
+const deafEnv = "PROCESS_TEST_DEAF"
 
 // patriarch has a child that has a child.
 var patriarch = register("patriarch", func() int {
 	os.Unsetenv(helperEnv)
 	Main(func(ctx context.Context) error {
-		if err := New(orphan, 1).Start(ctx); err != nil {
+		if err := New(orphan, generation{1, os.Getenv(deafEnv) != ""}).Start(ctx); err != nil {
 			return err
 		}
 		select {}
@@ -47,13 +58,13 @@ var patriarch = register("patriarch", func() int {
 	return 99
 })
 
-// startPatriarch starts it out of the reach of this program's guardian, and
-// returns when both generations are up.
-func startPatriarch(t *testing.T) (head *exec.Cmd, out *lines, child, grandchild int) {
+// outsider starts the test binary as a helper, out of the reach of this program's
+// guardian.
+func outsider(t *testing.T, helper string, env ...string) (head *exec.Cmd, out *lines) {
 	t.Helper()
 	out = newLines(t)
 	head = exec.Command("/proc/self/exe")
-	head.Env = append(os.Environ(), helperEnv+"="+patriarch)
+	head.Env = append(append(os.Environ(), helperEnv+"="+helper), env...)
 	head.Stdout = out.w
 	head.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := head.Start(); err != nil {
@@ -63,6 +74,13 @@ func startPatriarch(t *testing.T) (head *exec.Cmd, out *lines, child, grandchild
 		head.Process.Kill()
 		head.Wait()
 	})
+	return head, out
+}
+
+// startPatriarch returns when both generations below it are up.
+func startPatriarch(t *testing.T, env ...string) (head *exec.Cmd, out *lines, child int) {
+	t.Helper()
+	head, out = outsider(t, patriarch, env...)
 	pids := map[int]int{}
 	for range 2 {
 		var depth, pid int
@@ -73,7 +91,7 @@ func startPatriarch(t *testing.T) (head *exec.Cmd, out *lines, child, grandchild
 		}
 		pids[depth] = pid
 	}
-	return head, out, pids[1], pids[0]
+	return head, out, pids[1]
 }
 
 // guardianOf finds the guardian that a process has.
@@ -111,7 +129,7 @@ func freeze(t *testing.T, pid int) {
 
 func TestParent_DeathIsSeenByChildAndGrandchild(t *testing.T) {
 	t.Parallel()
-	head, out, child, _ := startPatriarch(t)
+	head, out, child := startPatriarch(t)
 	// Guardians would be faster: those who should see it would be dead.
 	for _, pid := range []int{guardianOf(t, head.Process.Pid), guardianOf(t, child)} {
 		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) })
@@ -134,7 +152,7 @@ func TestParent_DeathIsSeenByChildAndGrandchild(t *testing.T) {
 
 func TestParent_DeathLeavesNobody(t *testing.T) {
 	t.Parallel()
-	head, out, _, _ := startPatriarch(t)
+	head, out, _ := startPatriarch(t, deafEnv+"=1")
 	killed := time.Now()
 	if err := head.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -142,4 +160,23 @@ func TestParent_DeathLeavesNobody(t *testing.T) {
 	head.Wait()
 	out.gone(2 * time.Second)
 	t.Logf("nobody is left after %v", time.Since(killed))
+}
+
+func TestMain_EndsItsGuardianBeforeItself(t *testing.T) {
+	t.Parallel()
+	head, out := outsider(t, program, playEnv+"=interrupted")
+	if got := out.next(); got != "up" {
+		t.Fatalf("it says %q", got)
+	}
+	guardian := guardianOf(t, head.Process.Pid)
+	if err := head.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	head.Wait()
+	if code := head.ProcessState.ExitCode(); code != 128+15 {
+		t.Errorf("exit code %d, want 143", code)
+	}
+	if err := syscall.Kill(guardian, 0); err != syscall.ESRCH {
+		t.Errorf("its guardian %d is still there: %v", guardian, err)
+	}
 }
