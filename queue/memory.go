@@ -104,8 +104,8 @@ func (m *Memory) Shutdown() error {
 
 // Lease implements Leaser.
 func (m *Memory) Lease(ctx context.Context) (Leased, error) {
-	if ctx.Err() != nil {
-		return Leased{}, ended(ctx)
+	if l, ok, err := m.TryLease(ctx); ok || err != nil {
+		return l, err
 	}
 	w := newWait(ctx)
 	defer w.release()

@@ -49,7 +49,7 @@ type leases struct {
 	last  uint64 // id
 	bytes int
 	byID  map[uint64]*lease
-	of    map[*owner.Owner]*holding
+	of    map[*owner.Owner]holding
 	spare *lease // the last one that ended: who works through a queue opens and ends one at a time
 }
 
@@ -57,7 +57,7 @@ func (s *leases) len() int { return len(s.byID) }
 
 func (s *leases) open(o *owner.Owner, item taken) *lease {
 	if s.byID == nil {
-		s.byID, s.of = map[uint64]*lease{}, map[*owner.Owner]*holding{}
+		s.byID, s.of = map[uint64]*lease{}, map[*owner.Owner]holding{}
 	}
 	l := s.spare
 	if l == nil {
@@ -67,13 +67,13 @@ func (s *leases) open(o *owner.Owner, item taken) *lease {
 	s.last++
 	*l = lease{id: s.last, owner: o, item: item}
 	h := s.of[o]
-	if h == nil {
-		h = &holding{oldest: l}
-		s.of[o] = h
+	if l.prev = h.newest; l.prev != nil {
+		l.prev.next = l
 	} else {
-		l.prev, h.newest.next = h.newest, l
+		h.oldest = l
 	}
 	h.newest = l
+	s.of[o] = h
 	s.byID[l.id] = l
 	s.bytes += cost(item.data)
 	return l
@@ -94,6 +94,8 @@ func (s *leases) end(l *lease) taken {
 	}
 	if h.oldest == nil {
 		delete(s.of, l.owner)
+	} else {
+		s.of[l.owner] = h
 	}
 	delete(s.byID, l.id)
 	item := l.item
@@ -113,8 +115,8 @@ func (s *leases) find(o *owner.Owner, id uint64) (*lease, error) {
 
 // oldest returns the open lease that o has had for longest.
 func (s *leases) oldest(o *owner.Owner) (*lease, error) {
-	if h := s.of[o]; h != nil {
-		return h.oldest, nil
+	if l := s.of[o].oldest; l != nil {
+		return l, nil
 	}
 	return nil, noLease(o)
 }
@@ -222,8 +224,8 @@ func (q *Queue) OwnerEnded(o *owner.Owner) {
 	var poisoned []Poisoned
 	q.mu.Lock()
 	q.withdrawAll(o, &out) // it must not be given what it leaves behind
-	for h := q.open.of[o]; h != nil; h = q.open.of[o] {
-		item := q.open.end(h.oldest)
+	for l := q.open.of[o].oldest; l != nil; l = q.open.of[o].oldest {
+		item := q.open.end(l)
 		item.deaths++
 		switch {
 		case item.deaths >= q.MaxDeliveries:

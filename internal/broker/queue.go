@@ -279,7 +279,7 @@ func (q *Queue) TryGetBatch(dst [][]byte) (int, error) {
 // may come back, so that it is waited for; but who has items open may be needed to
 // end that, and does not wait.
 func (q *Queue) drained(o *owner.Owner) bool {
-	return q.getErr != nil && q.len() == 0 && (q.open.len() == 0 || o != nil && q.open.of[o] != nil)
+	return q.getErr != nil && q.len() == 0 && (q.open.len() == 0 || o != nil && q.open.of[o].oldest != nil)
 }
 
 // Join waits until every item that was put is done: taken out by a get, or leased
