@@ -39,7 +39,6 @@ type Client struct {
 	lastAgent uint64
 	notices   map[subject]error
 	producers map[uint64]*producer
-	unsure    int // bytes that were posted to all queues and are not confirmed
 }
 
 var _ ipc.Caller = (*Client)(nil)

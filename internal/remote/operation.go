@@ -57,11 +57,15 @@ const (
 	MaxOpen = 1 << 16
 
 	// maxPending bounds the payloads of a link's unanswered calls, those of at
-	// most smallCall bytes not counted, and maxPosted the items that were posted
-	// and that no call has confirmed.
+	// most smallCall bytes not counted.
 	maxPending = 256 << 20
-	maxPosted  = 128 << 20
 	smallCall  = 1 << 10
+
+	// maxPosted bounds the items that wait for room and that no owner waits for,
+	// each counted with itemCost bytes on top. Who keeps to the windows has that
+	// many only if a hundred queues are full of memory.
+	maxPosted = 64 << 20
+	itemCost  = 128
 
 	// putWindow is how many bytes a producer posts to an unbounded queue before
 	// one put is a call, whose answer confirms all before it; maxWindows is how

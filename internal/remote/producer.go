@@ -35,7 +35,7 @@ func (c *Client) post(ctx context.Context, object uint64, op string, wait bool, 
 		}
 		return c.put(ctx, object, op, mode, item)
 	}
-	asks, err := c.admit(ctx, object, len(item)+smallCall/8, wait)
+	asks, err := c.admit(ctx, object, len(item)+itemCost, wait)
 	if err != nil {
 		return err
 	}

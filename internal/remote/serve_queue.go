@@ -135,11 +135,11 @@ type posted struct {
 }
 
 func (s *Session) postLater(c *call, q putter, item []byte) {
-	p := &posted{s: s, id: c.id, object: c.object, bytes: len(item) + smallCall}
+	p := &posted{s: s, id: c.id, object: c.object, bytes: len(item) + itemCost}
 	p.Settled = p.settled
 	s.mu.Lock()
 	s.posted += p.bytes
-	if s.posted > 2*maxPosted {
+	if s.posted > maxPosted {
 		c.fail()
 	}
 	s.mu.Unlock()
