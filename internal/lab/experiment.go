@@ -26,6 +26,7 @@ type Experiment struct {
 // what parties share on purpose, and what it costs.
 var experiments = []*Experiment{
 	&memory, &crash,
+	&lostUpdate, &lockDeath, &deadlock, &condition, &semaphore, &throughQueue,
 	&speedup, &startCost, &latency,
 }
 
