@@ -71,6 +71,9 @@ func TestBarrier_BreaksForAllWhenOneGivesUp(t *testing.T) {
 			first, second, third := ask(t, newOwner("a"), b.Wait), ask(t, newOwner("b"), b.Wait), ask(t, nil, b.Wait)
 			giveUp.do(second)
 			second.failed(giveUp.want)
+			if n := len(second.Owner.Parties()) + len(first.Owner.Parties()); n != 0 {
+				t.Fatalf("%d parties are left", n)
+			}
 			for _, p := range []*probe{first, third, ask(t, nil, b.Wait)} {
 				p.failed(ErrBroken)
 				if errors.Is(p.Err, context.DeadlineExceeded) {
