@@ -11,14 +11,30 @@ var (
 	// ErrEnded is what an owner that has ended gets.
 	ErrEnded = errors.New("owner has ended")
 
-	ErrNoOwner          = errors.New("no owner in this context")
-	ErrNotLocked        = errors.New("not locked")
-	ErrNotOwner         = errors.New("held by somebody else, or by nobody")
-	ErrTakenAway        = fmt.Errorf("released by somebody else meanwhile: %w", ErrNotLocked)
+	// ErrNoOwner is what nobody gets who asks for what somebody must hold.
+	ErrNoOwner = errors.New("no owner in this context")
+
+	// ErrNotLocked comes from the release of a lock that is free.
+	ErrNotLocked = errors.New("not locked")
+
+	// ErrNotOwner comes from what only the holder of a lock may do.
+	ErrNotOwner = errors.New("held by somebody else, or by nobody")
+
+	// ErrTakenAway comes from the release by an owner that has held the lock until
+	// somebody else released it. It is an ErrNotLocked too.
+	ErrTakenAway = fmt.Errorf("released by somebody else meanwhile: %w", ErrNotLocked)
+
+	// ErrReleasedTooOften comes from a bounded semaphore that has all its permits.
 	ErrReleasedTooOften = errors.New("released more often than acquired")
-	ErrBroken           = errors.New("barrier is broken")
-	ErrOverflow         = errors.New("number does not fit")
-	ErrRange            = errors.New("index out of range")
+
+	// ErrBroken comes from a barrier; it wraps the failure of its action.
+	ErrBroken = errors.New("barrier is broken")
+
+	// ErrOverflow comes from an addition, and leaves the number as it was.
+	ErrOverflow = errors.New("number does not fit")
+
+	// ErrRange is what an index, or a number of parties or permits, is.
+	ErrRange = errors.New("out of range")
 
 	ErrClosed      = errors.New("closed")
 	ErrTooLarge    = errors.New("too large")

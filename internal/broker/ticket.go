@@ -22,7 +22,8 @@ type Ticket struct {
 	Settled func(*Ticket)
 
 	// Err is nil if the request was granted. A condition's wait that had begun
-	// holds the lock again whatever Err is, unless it is ErrEnded.
+	// holds the lock again whatever Err is, unless it is ErrEnded, or the lock was
+	// removed.
 	Err       error
 	Abandoned *owner.Abandoned // who held it before and ended without giving it back
 	Item      []byte           // of a get
