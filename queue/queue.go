@@ -110,6 +110,9 @@ func tooLarge(n int) error {
 // what the caller changes later is not seen by the getter. In memory the item
 // is queued when Put returns; over a pipe its bytes are in the pipe, so that the
 // producer may exit at once.
+// So it is with a manager's queue in another process; a bounded one has the item
+// then, and an unbounded one may not yet: should it be closed or removed before it
+// has, a later call says so. Flush waits for it.
 //
 // A value that cannot travel is refused before anything else happens, with an
 // error that names the part of it. ErrClosed says that the queue was closed,
@@ -293,10 +296,11 @@ func (q *Queue[T]) Full(ctx context.Context) (bool, error) {
 }
 
 // Flush waits until nothing that was put is still in this process only; Python's
-// join_thread. Put leaves nothing behind but in one case: a pipe was full, and
-// the context of a Put ended, or a TryPut ran out of room, in the middle of an
-// item. Such an item counts as put, and its rest is sent in the background.
-// In memory there is nothing to wait for.
+// join_thread. Over pipes that is so in one case only: a pipe was full, and the
+// context of a Put ended, or a TryPut ran out of room, in the middle of an item.
+// Such an item counts as put, and its rest is sent in the background. For a
+// manager's queue it waits until the queue has what was put. In memory there is
+// nothing to wait for.
 func (q *Queue[T]) Flush(ctx context.Context) error {
 	b, ok := q.b.(Flusher)
 	if !ok {

@@ -46,9 +46,6 @@ func (e *PipeEnd) TryGet() (msg []byte, ok bool, err error) { return e.in.TryGet
 // how many.
 func (e *PipeEnd) TryGetBatch(dst [][]byte) (int, error) { return e.in.TryGetBatch(dst) }
 
-// Len is the number of messages that wait to be got from this end.
-func (e *PipeEnd) Len() int { return e.in.Len() }
-
 // Close closes this end, for all that hold it: its calls are ErrClosed, what came
 // and was not got is dropped, the other end gets what was sent, then io.EOF.
 func (e *PipeEnd) Close() {

@@ -87,9 +87,6 @@ func (q *Queue) Name() string { return q.name }
 // Resource is what messages call it.
 func (q *Queue) Resource() string { return "queue " + strconv.Quote(q.name) }
 
-// Size is how many items it holds at most, 0 if only MemoryLimit bounds it.
-func (q *Queue) Size() int { return max(q.max, 0) }
-
 func (q *Queue) len() int { return len(q.front) + q.back.len() }
 
 func (q *Queue) unfinished() int { return q.len() + q.open.len() }

@@ -366,6 +366,9 @@ func TestQueue_RemoveTellsWhy(t *testing.T) {
 	ask(t, o, q.Get).failed(ErrRemoved)
 	must(t, q.TaskDone(o))
 	ask(t, o, q.Join).failed(ErrRemoved)
+	if q.Name() != "q" || q.Resource() != `queue "q"` {
+		t.Errorf("it is called %s, %s", q.Name(), q.Resource())
+	}
 }
 
 // TestQueue_ManyOwnersUnderLoad has owners that put, lease and die at once: every
