@@ -12,7 +12,7 @@ import (
 )
 
 // "with lock:" is Do. Each thread is an owner, so that a lock knows who has it.
-func ExampleLock_threads() {
+func ExampleLock() {
 	ctx := context.Background()
 	lock := psync.NewLock()
 	count := 0
@@ -220,4 +220,294 @@ func ExampleLock_EncodeMsgpack() {
 	err := lock.EncodeMsgpack(nil)
 	fmt.Println(errors.Is(err, psync.ErrNotShared))
 	// Output: true
+}
+
+func ExampleSemaphore() {
+	ctx, end := psync.WithOwner(context.Background())
+	defer end()
+	printers, err := psync.NewSemaphore(2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		held, err := printers.Acquire(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer held.Release()
+	}
+	fmt.Println(printers.Value(ctx))
+	_, err = printers.TryAcquire(ctx)
+	fmt.Println(errors.Is(err, psync.ErrWouldBlock))
+	// Output:
+	// 0 <nil>
+	// true
+}
+
+// A semaphore as a counter: one party acquires what another one releases, and
+// nobody's end gives anything back.
+func ExampleSemaphore_AcquireDetached() {
+	ctx := context.Background() // no owner
+	ready, err := psync.NewSemaphore(0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		for range 3 {
+			ready.Release(ctx)
+		}
+	}()
+	for range 3 {
+		if err := ready.AcquireDetached(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(ready.Value(ctx))
+	// Output: 0 <nil>
+}
+
+func ExampleBoundedSemaphore() {
+	ctx, end := psync.WithOwner(context.Background())
+	defer end()
+	s, err := psync.NewBoundedSemaphore(1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.Do(ctx, func() error { return nil }))
+	err = s.Release(ctx)
+	fmt.Println(errors.Is(err, psync.ErrReleasedTooOften))
+	// Output:
+	// <nil>
+	// true
+}
+
+// WaitFor is "while not pred(): wait()".
+func ExampleCondition() {
+	ctx, end := psync.WithOwner(context.Background(), psync.Named("consumer"))
+	defer end()
+	filled, err := psync.NewCondition(nil) // with an RLock of its own
+	if err != nil {
+		log.Fatal(err)
+	}
+	var shelf []string
+	producer := thread.New(func(ctx context.Context) error {
+		return filled.Do(ctx, func() error {
+			shelf = append(shelf, "bread")
+			return filled.Notify(ctx, 1)
+		})
+	})
+	err = filled.Do(ctx, func() error {
+		if err := producer.Start(ctx); err != nil {
+			return err
+		}
+		_, err := filled.WaitFor(ctx, func() bool { return len(shelf) > 0 })
+		fmt.Println(shelf)
+		return err
+	})
+	fmt.Println(err)
+	<-producer.Done()
+	// Output:
+	// [bread]
+	// <nil>
+}
+
+func ExampleEvent() {
+	ctx := context.Background()
+	start := psync.NewEvent()
+	runner := thread.New(start.Wait)
+	if err := runner.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	if err := start.Set(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(runner.Join(ctx))
+	fmt.Println(start.IsSet(ctx))
+	fmt.Println(start.Clear(ctx))
+	fmt.Println(start.IsSet(ctx))
+	// Output:
+	// <nil>
+	// true <nil>
+	// <nil>
+	// false <nil>
+}
+
+// All go on together, each with an index of its own; the action has run by then.
+func ExampleBarrier() {
+	ctx := context.Background()
+	barrier, err := psync.NewBarrier(3, func() error {
+		fmt.Println("all are here")
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	indexes := make(chan int, 3)
+	var threads []*thread.Thread
+	for range 3 {
+		t := thread.New(func(ctx context.Context) error {
+			i, err := barrier.Wait(ctx)
+			indexes <- i
+			return err
+		})
+		if err := t.Start(ctx); err != nil {
+			log.Fatal(err)
+		}
+		threads = append(threads, t)
+	}
+	for _, t := range threads {
+		if err := t.Join(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(<-indexes + <-indexes + <-indexes)
+	// Output:
+	// all are here
+	// 3
+}
+
+// Each operation is atomic. Update is "with v.get_lock(): v.value = f(v.value)".
+func ExampleValue() {
+	ctx := context.Background()
+	v, err := psync.NewValue("draft")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(v.Load(ctx))
+	fmt.Println(v.CompareAndSwap(ctx, "draft", "proof"))
+	fmt.Println(v.CompareAndSwap(ctx, "draft", "print"))
+	fmt.Println(v.Update(ctx, func(s string) string { return s + " 2" }))
+	fmt.Println(v.Store(ctx, "print"))
+	// Output:
+	// draft <nil>
+	// true <nil>
+	// false <nil>
+	// proof 2 <nil>
+	// <nil>
+}
+
+// Value('b', 100): a number of eight bits, which does not wrap around.
+func ExampleNumber() {
+	ctx := context.Background()
+	n, err := psync.NewNumber(int8(100))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(n.Add(ctx, 27))
+	_, err = n.Add(ctx, 1)
+	fmt.Println(errors.Is(err, psync.ErrOverflow))
+	fmt.Println(n.Load(ctx))
+	// Output:
+	// 127 <nil>
+	// true
+	// 127 <nil>
+}
+
+func ExampleArray() {
+	ctx := context.Background()
+	a, err := psync.NewArray([]float64{0, 0.5, 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(a.Store(ctx, 0, -1))
+	fmt.Println(a.Load(ctx, 1))
+	fmt.Println(a.Snapshot(ctx)) // a[:]
+	_, err = a.Load(ctx, 3)
+	fmt.Println(errors.Is(err, psync.ErrRange))
+	// Output:
+	// <nil>
+	// 0.5 <nil>
+	// [-1 0.5 1] <nil>
+	// true
+}
+
+// Who ends gives back what they hold, and the next one is told so. Python's
+// lock would be locked for ever.
+func ExampleHeld() {
+	ctx, end := psync.WithOwner(context.Background())
+	defer end()
+	lock := psync.NewLock()
+	careless := thread.New(func(ctx context.Context) error {
+		if _, err := lock.Acquire(ctx); err != nil {
+			return err
+		}
+		return errors.New("out of paper") // without a Release
+	}, thread.WithName("careless"))
+	if err := careless.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	<-careless.Done()
+
+	held, err := lock.Acquire(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer held.Release()
+	if a := held.Abandoned; a != nil {
+		fmt.Printf("%s left it: %v\n", a.Name, a.Cause)
+	}
+	// Output: careless left it: out of paper
+}
+
+// Two owners that wait for each other: the wait that would close the circle is
+// refused, and the other one goes on. Python hangs here.
+func ExampleDeadlockError() {
+	ctx := context.Background()
+	a, b := psync.NewLock(psync.Named("a")), psync.NewLock(psync.Named("b"))
+	both, err := psync.NewBarrier(2, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	take := func(first, second *psync.Lock) func(context.Context) error {
+		return func(ctx context.Context) error {
+			return first.Do(ctx, func() error {
+				if _, err := both.Wait(ctx); err != nil {
+					return err
+				}
+				return second.Do(ctx, func() error { return nil })
+			})
+		}
+	}
+	x, y := thread.New(take(a, b), thread.WithName("x")), thread.New(take(b, a), thread.WithName("y"))
+	for _, t := range []*thread.Thread{x, y} {
+		if err := t.Start(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}
+	refused, fine := x.Join(ctx), y.Join(ctx)
+	if refused == nil {
+		refused, fine = fine, refused
+	}
+	var deadlock *psync.DeadlockError
+	fmt.Println(errors.As(refused, &deadlock), fine)
+	for _, w := range deadlock.Cycle {
+		if w.Waiter.Name == "x" {
+			fmt.Println("x waits for", w.Resource, "of", w.Holder.Name)
+		}
+	}
+	// Output:
+	// true <nil>
+	// x waits for lock "b" of y
+}
+
+// Jobs, threads and the main function of process.Main are owners. Any other
+// goroutine that is to hold something says so.
+func ExampleWithOwner() {
+	lock := psync.NewLock()
+	_, err := lock.Acquire(context.Background())
+	fmt.Println(errors.Is(err, psync.ErrNoOwner))
+
+	ctx, end := psync.WithOwner(context.Background(), psync.Named("janitor"))
+	_, err = lock.Acquire(ctx)
+	fmt.Println(err)
+	end() // gives back what it still holds
+
+	next, endNext := psync.WithOwner(context.Background())
+	defer endNext()
+	held, err := lock.Acquire(next)
+	fmt.Println(held.Abandoned.Name, err)
+	// Output:
+	// true
+	// <nil>
+	// janitor <nil>
 }
