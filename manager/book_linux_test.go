@@ -20,7 +20,7 @@ type book struct {
 }
 
 const (
-	bookPages = 64
+	bookPages = 256
 	pageCells = 1 << 12
 	bookBytes = 8 * bookPages * pageCells
 )
@@ -38,13 +38,18 @@ func openBook(path string) (*book, error) {
 	return &book{path, mem}, err
 }
 
+// books are those that this process has open.
+var books sync.Map // of *book, by path
+
 func newBook(t testing.TB) *book {
 	t.Helper()
 	b, err := openBook(filepath.Join(t.TempDir(), "book"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	books.Store(b.path, b)
 	t.Cleanup(func() {
+		books.Delete(b.path)
 		if err := unix.Munmap(b.mem); err != nil {
 			t.Error(err)
 		}
@@ -52,30 +57,16 @@ func newBook(t testing.TB) *book {
 	return b
 }
 
-// ownBook is the book that this process has open as a party's; it stays open.
-var ownBook struct {
-	sync.Mutex
-	*book
-}
-
-// bookAt opens the book of a party.
+// bookAt opens a book for a party, whose process keeps it.
 func bookAt(path string) (*book, error) {
-	ownBook.Lock()
-	defer ownBook.Unlock()
-	if ownBook.book != nil && ownBook.path == path {
-		return ownBook.book, nil
+	if b, ok := books.Load(path); ok {
+		return b.(*book), nil
 	}
 	b, err := openBook(path)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		books.Store(path, b)
 	}
-	if ownBook.book != nil {
-		if err := unix.Munmap(ownBook.mem); err != nil {
-			return nil, err
-		}
-	}
-	ownBook.book = b
-	return b, nil
+	return b, err
 }
 
 // page is what one party has done with one object.

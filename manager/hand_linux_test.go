@@ -21,7 +21,8 @@ type order struct {
 	Do   string
 	Kind manager.Kind
 	On   string // name of the object
-	K    int    // how often, how much, which, or how long
+	K    int    // how often, how many, or the size of items
+	Most int    // items; 0 = no end
 	Book string // path of the book
 	Page int    // of the party in the book
 }
@@ -61,7 +62,9 @@ type desk struct {
 
 // hand is a party: it does what it is told, until it is told how to end. Orders
 // are carried out beside its main function, so that it can end while it waits.
-var hand = task.Define("hand", func(ctx context.Context, d desk) (int, error) {
+var hand = task.Define("hand", follow)
+
+func follow(ctx context.Context, d desk) (int, error) {
 	loops, stop := context.WithCancel(ctx)
 	defer stop()
 	h := &hands{ctx: ctx, loops: loops}
@@ -93,7 +96,7 @@ var hand = task.Define("hand", func(ctx context.Context, d desk) (int, error) {
 			_ = d.Answers.Put(context.WithoutCancel(ctx), a)
 		}()
 	}
-})
+}
 
 var errGivenUp = errors.New("given up")
 
@@ -114,6 +117,7 @@ func (h *hands) carryOut(o *order, a *answer) error {
 		"notify":  h.notify,
 		"set":     h.set,
 		"put":     h.put,
+		"get":     h.get,
 		"produce": h.produce,
 		"consume": h.consume,
 		"lease":   h.lease,
@@ -244,8 +248,7 @@ func (h *hands) set(o *order, _ *answer) error {
 	return e.Set(h.ctx)
 }
 
-// item is what goes through queues. Its body is random and begins with its own
-// sum.
+// item is what goes through queues. Its body begins with the sum of the rest.
 type item struct {
 	From int // page of the producer in the book
 	Seq  int
@@ -283,14 +286,25 @@ func (h *hands) put(o *order, _ *answer) error {
 	return q.Put(h.ctx, newItem(o.Page, 0, o.K))
 }
 
-// produce puts items of K bytes until the party ends.
+// get gets one item; a.Result is who has put it.
+func (h *hands) get(o *order, a *answer) error {
+	q, err := manager.Queue[item](h.ctx, o.On)
+	if err != nil {
+		return err
+	}
+	it, err := q.Get(h.ctx)
+	a.Result = it.From
+	return err
+}
+
+// produce puts items of K bytes, all that it is to put, or until the party ends.
 func (h *hands) produce(o *order, _ *answer) error {
 	return h.loop(o, func(ctx context.Context, p page) error {
 		q, err := manager.Queue[item](ctx, o.On)
 		if err != nil {
 			return err
 		}
-		for seq := 0; ; seq++ {
+		for seq := 0; o.Most == 0 || seq < o.Most; seq++ {
 			it := newItem(o.Page, seq, o.K)
 			p.begin()
 			if err := q.Put(ctx, it); err != nil {
@@ -300,10 +314,11 @@ func (h *hands) produce(o *order, _ *answer) error {
 				return errors.New("the book is full")
 			}
 		}
+		return nil
 	})
 }
 
-// consume gets items until the party ends.
+// consume gets items until the queue is closed or the party ends.
 func (h *hands) consume(o *order, _ *answer) error {
 	return h.loop(o, func(ctx context.Context, p page) error {
 		q, err := manager.Queue[item](ctx, o.On)
@@ -313,6 +328,9 @@ func (h *hands) consume(o *order, _ *answer) error {
 		for !p.full() {
 			p.begin()
 			it, err := q.Get(ctx)
+			if errors.Is(err, queue.ErrClosed) {
+				return nil
+			}
 			if err != nil {
 				return err
 			}
