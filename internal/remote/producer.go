@@ -105,6 +105,37 @@ func (c *Client) confirmed(object uint64, k *exchange) {
 	c.recycle(k)
 }
 
+// flush waits until all that was posted to a queue is in it, or was refused.
+func (c *Client) flush(ctx context.Context, object uint64, op string) error {
+	k, err := c.begin(ctx)
+	if err != nil {
+		return err
+	}
+	k.head(3, object, 0)
+	k.out = appendUint(k.out, putStays)
+	answered := make(chan error, 1)
+	k.then = func(k *exchange) {
+		err := c.outcome(ctx, k)
+		if err == nil {
+			k.in.null()
+			err = c.end(k)
+		}
+		answered <- err
+	}
+	if err := c.start(ctx, k, op, true); err != nil {
+		return err
+	}
+	select {
+	case err = <-answered:
+	case <-ctx.Done():
+		return broker.Ended(ctx) // the answer comes to nobody
+	}
+	if err == nil {
+		err = c.noticed(object, 0)
+	}
+	return err
+}
+
 // put puts one item and waits until it is in the queue.
 func (c *Client) put(ctx context.Context, object uint64, op string, mode uint64, item []byte) error {
 	a, err := c.agentOf(ctx)

@@ -54,6 +54,18 @@ func (q *Queue) TryPutBatch(ctx context.Context, items [][]byte) (int, error) {
 	return tryPut(ctx, q.ref.ID, opQueuePut, q.ref.Size <= 0, items)
 }
 
+// Flush waits until all that this process has put is in the queue.
+func (q *Queue) Flush(ctx context.Context) error {
+	if _, ok, err := q.here(); ok || err != nil {
+		return err
+	}
+	c, err := clientOf(ctx)
+	if err != nil {
+		return err
+	}
+	return c.flush(ctx, q.ref.ID, opQueuePut)
+}
+
 // GetBatch waits for an item, and returns with it as many as are at hand.
 func (q *Queue) GetBatch(ctx context.Context, dst [][]byte) (int, error) {
 	if obj, ok, err := q.here(); ok {

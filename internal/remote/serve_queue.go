@@ -27,7 +27,7 @@ func (c *call) keep(p []byte) []byte {
 
 func (s *Session) queuePut(c *call) {
 	n := c.array()
-	if n < 4 {
+	if n < 3 {
 		c.fail()
 		return
 	}
@@ -35,6 +35,10 @@ func (s *Session) queuePut(c *call) {
 	who, mode := c.uint(), c.uint()
 	if c.id == 0 {
 		s.post(c, n-3)
+		return
+	}
+	if n == 3 {
+		s.flush(c, who)
 		return
 	}
 	item := c.bin()
@@ -129,7 +133,8 @@ func (s *Session) post(c *call, n int) {
 type posted struct {
 	broker.Ticket
 	s      *Session
-	id     uint64 // of the call to answer, 0 for none
+	id     uint64   // of the call to answer, 0 for none
+	after  []uint64 // calls that wait only for what was posted before
 	object uint64
 	bytes  int
 }
@@ -138,6 +143,7 @@ func (s *Session) postLater(c *call, q putter, item []byte) {
 	p := &posted{s: s, id: c.id, object: c.object, bytes: len(item) + itemCost}
 	p.Settled = p.settled
 	s.mu.Lock()
+	s.tails[c.object] = p
 	s.posted += p.bytes
 	if s.posted > maxPosted {
 		c.fail()
@@ -149,6 +155,9 @@ func (s *Session) postLater(c *call, q putter, item []byte) {
 func (p *posted) settled(*broker.Ticket) {
 	p.s.mu.Lock()
 	p.s.posted -= p.bytes
+	if p.s.tails[p.object] == p {
+		delete(p.s.tails, p.object)
+	}
 	over := p.s.over
 	p.s.mu.Unlock()
 	if over {
@@ -156,7 +165,33 @@ func (p *posted) settled(*broker.Ticket) {
 	}
 	c := &call{id: p.id, object: p.object}
 	p.s.settle(c, 0, p.Err)
+	for _, id := range p.after {
+		p.s.send(Reply{ID: id, Payload: done})
+	}
 }
+
+// flush serves a put of nothing: it is answered once all that was posted to the
+// queue before is in it, or was refused.
+func (s *Session) flush(c *call, who uint64) {
+	if _, ok := target[*broker.Queue](s, c, who); !ok {
+		return
+	}
+	s.mu.Lock()
+	p := s.tails[c.object]
+	if p != nil {
+		if len(p.after) == maxFlushes {
+			c.fail()
+		}
+		p.after = append(p.after, c.id)
+	}
+	s.mu.Unlock()
+	if p == nil {
+		s.answer(c, done)
+	}
+}
+
+// maxFlushes bounds the calls that wait for one post.
+const maxFlushes = 1 << 10
 
 func (s *Session) queueGet(c *call) { serveGet[*broker.Queue](s, c) }
 

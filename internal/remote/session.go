@@ -60,8 +60,9 @@ type Session struct {
 	owners  map[uint64]*owner.Owner // by their numbers on the wire
 	named   int                     // of these, those that are no jobs
 	open    map[uint64]*request
-	pending int // bytes of the payloads of open
-	posted  int // bytes of posted items that wait for room
+	pending int                // bytes of the payloads of open
+	posted  int                // bytes of posted items that wait for room
+	tails   map[uint64]*posted // the last one of these, by object
 	ends    map[uint64]*broker.PipeEnd
 	over    bool
 }
@@ -73,7 +74,7 @@ type Session struct {
 func NewSession(t Table, jobs Jobs, who owner.Identity, send func(Reply), warn func(msg string, kv ...any)) *Session {
 	return &Session{
 		table: t, jobs: jobs, who: who, send: send, warn: warn,
-		owners: map[uint64]*owner.Owner{}, open: map[uint64]*request{}, ends: map[uint64]*broker.PipeEnd{},
+		owners: map[uint64]*owner.Owner{}, open: map[uint64]*request{}, ends: map[uint64]*broker.PipeEnd{}, tails: map[uint64]*posted{},
 	}
 }
 
