@@ -31,8 +31,9 @@ func barrierIndexes(b *bench) {
 	ps := b.parties("A", "B", "C")
 	const rounds = 50
 	var seen [rounds][3]atomic.Int32
-	b.all(ps, func(_ int, p *party) {
-		bar := p.barrier("b", len(ps), nil)
+	bars := opened(ps, func(p *party) *psync.Barrier { return p.barrier("b", len(ps), nil) })
+	b.all(ps, func(i int, p *party) {
+		bar := bars[i]
 		for round := range rounds {
 			i, err := bar.Wait(p.nobody()) // needs no owner
 			if err != nil || i < 0 || i >= len(ps) {
@@ -49,7 +50,7 @@ func barrierIndexes(b *bench) {
 			}
 		}
 	}
-	bar := ps[0].barrier("b", len(ps), nil)
+	bar := bars[0]
 	if n, err := bar.Parties(ps[0].Ctx); n != len(ps) || err != nil {
 		b.Errorf("Parties = %d, %v, want %d", n, err, len(ps))
 	}
@@ -68,10 +69,7 @@ func barrierAction(b *bench) {
 	const rounds = 20
 	var ran atomic.Int32
 	action := func() error { ran.Add(1); return nil }
-	bars := make([]*psync.Barrier, len(ps))
-	for i, p := range ps {
-		bars[i] = p.barrier("b", len(ps), action)
-	}
+	bars := opened(ps, func(p *party) *psync.Barrier { return p.barrier("b", len(ps), action) })
 	b.all(ps, func(i int, p *party) {
 		for round := range rounds {
 			if _, err := bars[i].Wait(p.Ctx); err != nil {
@@ -93,10 +91,7 @@ func barrierActionFails(b *bench) {
 		"panic": func() error { panic("no disk") },
 	} {
 		ps := b.parties(name+"-A", name+"-B")
-		bars := make([]*psync.Barrier, len(ps))
-		for i, p := range ps {
-			bars[i] = p.barrier(name, len(ps), action)
-		}
+		bars := opened(ps, func(p *party) *psync.Barrier { return p.barrier(name, len(ps), action) })
 		b.all(ps, func(i int, p *party) {
 			_, err := bars[i].Wait(p.Ctx)
 			b.expect("Wait whose action fails by "+name, err, psync.ErrBroken)
@@ -109,10 +104,7 @@ func barrierActionFails(b *bench) {
 
 func barrierTimeout(b *bench) {
 	ps := b.parties("A", "B", "C")
-	bars := make([]*psync.Barrier, len(ps))
-	for i, p := range ps {
-		bars[i] = p.barrier("b", len(ps)+1, nil)
-	}
+	bars := opened(ps, func(p *party) *psync.Barrier { return p.barrier("b", len(ps)+1, nil) })
 	impatient, patient := ps[0], ps[1:]
 	var waits []func() error
 	for i, p := range patient {

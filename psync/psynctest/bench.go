@@ -268,6 +268,16 @@ func (b *bench) background(f func() error) func() error {
 	}
 }
 
+// opened opens something for every party. It is for the test's own goroutine, since
+// what cannot be opened ends the behaviour.
+func opened[T any](ps []*party, open func(*party) T) []T {
+	all := make([]T, len(ps))
+	for i, p := range ps {
+		all[i] = open(p)
+	}
+	return all
+}
+
 // all runs f for every party at once, and waits for them.
 func (b *bench) all(ps []*party, f func(i int, p *party)) {
 	var done sync.WaitGroup

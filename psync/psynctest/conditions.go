@@ -302,6 +302,7 @@ func notifyRace(b *bench) {
 	patient, producer := b.party("patient"), b.party("producer")
 	queued, closed := 0, false // guarded by the lock
 	taken := make(chan struct{}, items)
+	c, theirs := producer.condition("c"), patient.condition("c")
 	var all sync.WaitGroup
 	for _, p := range b.parties("A", "B") {
 		c := p.condition("c")
@@ -333,7 +334,7 @@ func notifyRace(b *bench) {
 		})
 	}
 	all.Go(func() {
-		c := patient.condition("c")
+		c := theirs
 		err := c.Do(patient.Ctx, func() error {
 			for !closed || queued > 0 {
 				if queued > 0 {
@@ -351,7 +352,6 @@ func notifyRace(b *bench) {
 			b.Error(err)
 		}
 	})
-	c := producer.condition("c")
 	for range items {
 		b.must(c.Do(producer.Ctx, func() error {
 			queued++

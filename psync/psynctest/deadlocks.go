@@ -90,10 +90,15 @@ func deadlockOfMany(b *bench) {
 		held[strconv.Itoa(i)] = p
 		ps = append(ps, p)
 	}
+	var mine, others []*psync.Lock
+	for i, p := range ps {
+		mine = append(mine, p.lock(strconv.Itoa(i)))
+		others = append(others, p.lock(strconv.Itoa((i+1)%n)))
+	}
 	var mu sync.Mutex
 	var refused []error
 	b.all(ps, func(i int, p *party) {
-		mine, next := p.lock(strconv.Itoa(i)), p.lock(strconv.Itoa((i+1)%n))
+		mine, next := mine[i], others[i]
 		if _, err := next.Acquire(p.Ctx); err != nil {
 			mu.Lock()
 			refused = append(refused, err)

@@ -272,8 +272,9 @@ func endRace(b *bench) {
 		for i := range 24 {
 			leaving = append(leaving, b.party(fmt.Sprintf("%s-%d", kind, i)))
 		}
+		locks := opened(leaving, open)
 		b.all(leaving, func(i int, p *party) {
-			l := open(p)
+			l := locks[i]
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)

@@ -15,9 +15,10 @@ func locksExclude(b *bench) {
 	b.each(func(kind string, open func(*party) holdable) {
 		const rounds = 100
 		ps := b.parties(kind+"-A", kind+"-B", kind+"-C", kind+"-D")
+		locks := opened(ps, open)
 		var inside, total atomic.Int32
-		b.all(ps, func(_ int, p *party) {
-			l := open(p)
+		b.all(ps, func(i int, p *party) {
+			l := locks[i]
 			for range rounds {
 				err := l.Do(p.Ctx, func() error {
 					if n := inside.Add(1); n != 1 {
@@ -138,8 +139,9 @@ func cancelledAcquire(b *bench) {
 		h := open(holder)
 		held := holder.acquire(h)
 		waiters := b.parties(kind+"-A", kind+"-B", kind+"-C")
-		b.all(waiters, func(_ int, p *party) {
-			l := open(p)
+		locks := opened(waiters, open)
+		b.all(waiters, func(i int, p *party) {
+			l := locks[i]
 			for range 2 {
 				ctx, cancel := p.within(short)
 				if _, err := l.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -160,9 +162,10 @@ func cancelledAcquire(b *bench) {
 func cancelRace(b *bench) {
 	b.each(func(kind string, open func(*party) holdable) {
 		ps := b.parties(kind+"-A", kind+"-B", kind+"-C")
+		locks := opened(ps, open)
 		var inside, gave, got atomic.Int32
-		b.all(ps, func(_ int, p *party) {
-			l := open(p)
+		b.all(ps, func(i int, p *party) {
+			l := locks[i]
 			for turn := range 300 {
 				ctx, cancel := p.within(time.Duration(turn%60) * time.Microsecond)
 				held, err := l.Acquire(ctx)

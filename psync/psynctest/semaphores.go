@@ -34,11 +34,12 @@ func permits(b *bench) {
 	b.eachSemaphore(func(kind string, open func(*party, int) *psync.Semaphore) {
 		const n = 3
 		ps := b.parties(kind+"-A", kind+"-B", kind+"-C", kind+"-D", kind+"-E")
-		first := open(ps[0], n)
+		all := opened(ps, func(p *party) *psync.Semaphore { return open(p, n) })
+		first := all[0]
 		ps[0].expectPermits(first, n)
 		var inside, most atomic.Int32
-		b.all(ps, func(_ int, p *party) {
-			s := open(p, n)
+		b.all(ps, func(i int, p *party) {
+			s := all[i]
 			for range 100 {
 				err := s.Do(p.Ctx, func() error {
 					now := inside.Add(1)

@@ -78,8 +78,9 @@ func valueOfAnotherType(b *bench) {
 func updateAtomic(b *bench) {
 	const rounds = 100
 	ps := b.parties("A", "B", "C", "D")
-	b.all(ps, func(_ int, p *party) {
-		v := value(p, "v", point{})
+	values := opened(ps, func(p *party) *psync.Value[point] { return value(p, "v", point{}) })
+	b.all(ps, func(i int, p *party) {
+		v := values[i]
 		for range rounds {
 			_, err := v.Update(p.nobody(), func(at point) point {
 				at.X++
@@ -93,14 +94,34 @@ func updateAtomic(b *bench) {
 		}
 	})
 	n := len(ps) * rounds
-	expectValue(ps[0], value(ps[0], "v", point{}), point{X: n, Y: -n})
+	expectValue(ps[0], values[0], point{X: n, Y: -n})
+
+	// Somebody else comes first, once with another value and once with the same.
+	v, o := number(ps[0], "n", 1), number(ps[1], "n", 1)
+	for _, theirs := range []int{10, 0} {
+		calls := 0
+		before, err := o.Load(ps[1].Ctx)
+		b.must(err)
+		got, err := v.Update(ps[0].Ctx, func(n int) int {
+			if calls++; calls == 1 {
+				b.must(o.Store(ps[1].Ctx, n+theirs))
+			}
+			return n + 1
+		})
+		b.must(err)
+		if want := before + theirs + 1; got != want || calls != 2 {
+			b.Errorf("Update = %d after %d calls, want %d after 2", got, calls, want)
+		}
+		expectValue(ps[1], &o.Value, got)
+	}
 }
 
 func addAtomic(b *bench) {
 	const rounds = 100
 	ps := b.parties("A", "B", "C", "D")
-	b.all(ps, func(_ int, p *party) {
-		n := number(p, "n", 0.5)
+	numbers := opened(ps, func(p *party) *psync.Number[float64] { return number(p, "n", 0.5) })
+	b.all(ps, func(i int, p *party) {
+		n := numbers[i]
 		last := 0.0
 		for range rounds {
 			sum, err := n.Add(p.nobody(), 1)
@@ -111,7 +132,7 @@ func addAtomic(b *bench) {
 			last = sum
 		}
 	})
-	expectValue(ps[0], &number(ps[0], "n", 0.5).Value, float64(len(ps)*rounds)+0.5)
+	expectValue(ps[0], &numbers[0].Value, float64(len(ps)*rounds)+0.5)
 }
 
 func addOverflows(b *bench) {
