@@ -1,11 +1,6 @@
 package broker
 
-import (
-	"cmp"
-	"slices"
-
-	"github.com/feac4032/multiproc/internal/owner"
-)
+import "github.com/feac4032/multiproc/internal/owner"
 
 // MaxDeliveries is how many owners may end with an item in their hands before a
 // queue gives it up, unless its field says otherwise.
@@ -267,8 +262,7 @@ func (q *Queue) withdrawAll(o *owner.Owner, out *settlements) {
 // putBack puts an item to the head, where its place is among those that are back
 // already.
 func (q *Queue) putBack(item taken) {
-	i, _ := slices.BinarySearchFunc(q.front, item, func(a, b taken) int { return cmp.Compare(a.seq, b.seq) })
-	q.front = slices.Insert(q.front, i, item)
+	q.front.push(item)
 	q.bytes += cost(item.data)
 }
 

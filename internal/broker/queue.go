@@ -36,10 +36,10 @@ type Queue struct {
 	limit int // bytes
 
 	mu    sync.Mutex
-	front []taken // items that came back, in the order in which they were put; all before back
-	back  ring    // items that nobody has had
-	bytes int     // what front and back cost
-	taken uint64  // how many have left back
+	front front  // items that came back; all were put before those in back
+	back  ring   // items that nobody has had
+	bytes int    // what front and back cost
+	taken uint64 // how many have left back
 	open  leases
 
 	getters line // not empty only while front and back are empty, the oldest first
@@ -179,11 +179,7 @@ func (q *Queue) take() taken {
 		seq := q.taken
 		return taken{data: q.pop(), seq: seq}
 	}
-	item := q.front[0]
-	q.front[0] = taken{}
-	if q.front = q.front[1:]; len(q.front) == 0 {
-		q.front = nil
-	}
+	item := q.front.pop()
 	q.bytes -= cost(item.data)
 	return item
 }

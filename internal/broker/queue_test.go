@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -443,6 +444,32 @@ func TestQueue_ManyOwnersUnderLoad(t *testing.T) {
 		if n != 1 {
 			t.Errorf("item %x was finished %d times", item, n)
 		}
+	}
+}
+
+// TestQueue_ManyItemsComeBackFromTwoOwners has leases that alternate between two
+// owners, so that what the second leaves behind goes between what the first left.
+func TestQueue_ManyItemsComeBackFromTwoOwners(t *testing.T) {
+	t.Parallel()
+	const count = 4 * keepRing
+	q := NewQueue("q", 0)
+	owners := []*owner.Owner{newOwner("one"), newOwner("other")}
+	for i := range count {
+		put(t, q, fmt.Sprint(i))
+	}
+	for i := range count {
+		takeLease(t, q, owners[i%2], fmt.Sprint(i), 1)
+	}
+	for _, o := range owners {
+		o.End(nil)
+	}
+	last := newOwner("last")
+	for i := range count {
+		takeLease(t, q, last, fmt.Sprint(i), 2)
+		must(t, q.TaskDone(last))
+	}
+	if cap(q.front) > keepRing {
+		t.Errorf("an empty queue keeps %d places for what comes back", cap(q.front))
 	}
 }
 
