@@ -8,7 +8,7 @@ import (
 
 var condition = Experiment{
 	Name:  "condition",
-	Claim: "With wait and notify a bounded buffer never holds too much, and every item comes out once.",
+	Claim: "A buffer with wait and notify never overflows, and loses nothing.",
 	run:   tryCondition,
 }
 

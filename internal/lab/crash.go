@@ -19,7 +19,7 @@ import (
 
 var crash = Experiment{
 	Name:  "crash",
-	Claim: "A segfault or a fatal error ends all threads of a process, but one job of the processes.",
+	Claim: "A segfault or fatal error ends all threads, but only one process.",
 	run:   tryCrash,
 }
 

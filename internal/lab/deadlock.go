@@ -11,7 +11,7 @@ import (
 
 var deadlock = Experiment{
 	Name:  "deadlock",
-	Claim: "Of two that take two locks in opposite order one is refused, with what waits for what; the other goes on.",
+	Claim: "Who closes a circle of waits is refused, and the others go on.",
 	run:   tryDeadlock,
 }
 

@@ -122,6 +122,16 @@ func TestReport_WrapsWhatIsLong(t *testing.T) {
 	}
 }
 
+// -list prints each on a line, behind its name.
+func TestExperiments_ClaimsFitALine(t *testing.T) {
+	t.Parallel()
+	for _, e := range All() {
+		if n := utf8.RuneCountInString(e.Claim); len(e.Name) > 11 || n > pageWidth-12 {
+			t.Errorf("%s: a claim of %d characters: %s", e.Name, n, e.Claim)
+		}
+	}
+}
+
 func TestChoose_NamesWhatWasMeant(t *testing.T) {
 	t.Parallel()
 	if all, err := Choose(nil); err != nil || len(all) != len(All()) {

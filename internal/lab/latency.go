@@ -13,7 +13,7 @@ import (
 
 var latency = Experiment{
 	Name:  "latency",
-	Claim: "Threads hand over a pointer, processes a copy: there the size of a message is what it takes.",
+	Claim: "Threads hand over a pointer, processes a copy, whose size counts.",
 	run:   tryLatency,
 }
 

@@ -12,7 +12,7 @@ import (
 
 var lockDeath = Experiment{
 	Name:  "lock-death",
-	Claim: "When the holder of a lock dies, the lock goes on to the next one, who is told.",
+	Claim: "A lock whose holder dies goes on to the next one, who is told.",
 	run:   tryLockDeath,
 }
 

@@ -10,7 +10,7 @@ import (
 
 var lostUpdate = Experiment{
 	Name:  "lost-update",
-	Claim: "Those who read a counter and write it back lose updates without a lock, and none with one.",
+	Claim: "A counter loses updates without a lock, and none with one.",
 	run:   tryLostUpdate,
 }
 

@@ -9,7 +9,7 @@ import (
 
 var memory = Experiment{
 	Name:  "memory",
-	Claim: "A global variable is one for all threads, and another in each process.",
+	Claim: "A global variable is one for all threads, another in each process.",
 	run:   tryMemory,
 }
 

@@ -10,7 +10,7 @@ import (
 
 var throughQueue = Experiment{
 	Name:  "queue",
-	Claim: "What producers put into a queue comes out once, and that of each producer in its order.",
+	Claim: "What is put into a queue comes out once, and in order.",
 	run:   tryQueue,
 }
 

@@ -10,7 +10,7 @@ import (
 
 var semaphore = Experiment{
 	Name:  "semaphore",
-	Claim: "A semaphore of n permits has at most n holders, whoever asks for one.",
+	Claim: "A semaphore of n permits has at most n holders at a time.",
 	run:   trySemaphore,
 }
 

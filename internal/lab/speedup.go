@@ -12,7 +12,7 @@ import (
 
 var speedup = Experiment{
 	Name:  "speedup",
-	Claim: "Processes spread work for the CPU over the cores as well as threads do.",
+	Claim: "Processes spread work over the CPUs as well as threads do.",
 	run:   trySpeedup,
 }
 

@@ -11,7 +11,7 @@ import (
 
 var startCost = Experiment{
 	Name:  "start-cost",
-	Claim: "To start a process takes far longer than to start a thread; a worker that stays makes up for it.",
+	Claim: "A process is dear to start; a worker that stays makes up for it.",
 	run:   tryStartCost,
 }
 
