@@ -6,7 +6,6 @@ import (
 
 	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/pool"
-	"github.com/feac4032/multiproc/psync"
 	"github.com/feac4032/multiproc/task"
 )
 
@@ -63,5 +62,3 @@ func TestLock_ExcludesWorkersFromEachOther(t *testing.T) {
 		t.Errorf("counted to %d, %v; want %d", n, err, workers*times)
 	}
 }
-
-var _ psync.Held
