@@ -1,11 +1,18 @@
 // Package docs_test holds the documents to the code: their job files are right,
-// their links lead somewhere, and the tests that they name exist.
+// their links lead somewhere, the tests that they name exist, their examples are
+// run, and their programs print what is said.
 package docs_test
 
 import (
+	"fmt"
+	"go/doc"
+	"go/parser"
+	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,12 +54,15 @@ func TestDocuments_JobFilesAreRight(t *testing.T) {
 	}
 }
 
-var link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+var (
+	code = regexp.MustCompile("(?ms)^```.*?^```$|`[^`\n]*`")
+	link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+)
 
 func TestDocuments_LinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	for path, text := range documents(t) {
-		for _, m := range link.FindAllStringSubmatch(text, -1) {
+		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(text, "code"), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
 				t.Errorf("%s: %v", path, err)
 			}
@@ -92,6 +102,85 @@ func TestArchitecture_NamesTestsAndFilesThatExist(t *testing.T) {
 			if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
 				t.Errorf("%s: %v", path, err)
 			}
+		}
+	}
+}
+
+var (
+	example       = regexp.MustCompile("`(Example(?:[A-Z_]\\w*)?)`")
+	linkedExample = regexp.MustCompile("\\[`(Example(?:[A-Z_]\\w*)?)`\\]\\(([^)]+_test\\.go)\\)")
+	tableRow      = regexp.MustCompile(`(?m)^\|.*\|$`)
+)
+
+// runs reports whether a file has an Example that the tests compare with its output.
+func runs(t *testing.T, path, name string) bool {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(doc.Examples(f), func(e *doc.Example) bool {
+		return "Example"+e.Name == name && (e.Output != "" || e.EmptyOutput)
+	})
+}
+
+func TestDocuments_ExamplesRun(t *testing.T) {
+	t.Parallel()
+	for path, text := range documents(t) {
+		linked := linkedExample.FindAllStringSubmatch(text, -1)
+		if all := example.FindAllString(text, -1); len(all) != len(linked) {
+			t.Errorf("%s names %d examples, and links %d of them to their files", path, len(all), len(linked))
+		}
+		for _, m := range linked {
+			if !runs(t, filepath.Join(filepath.Dir(path), m[2]), m[1]) {
+				t.Errorf("%s: %s has no %s with an output", path, m[2], m[1])
+			}
+		}
+	}
+}
+
+func TestPython_EveryRowHasAnExample(t *testing.T) {
+	t.Parallel()
+	rows := 0
+	for _, row := range tableRow.FindAllString(documents(t)["python.md"], -1) {
+		if strings.HasPrefix(row, "| Python ") || strings.HasPrefix(row, "| --- ") {
+			continue
+		}
+		rows++
+		if !linkedExample.MatchString(row) {
+			t.Errorf("no example: %s", row)
+		}
+	}
+	if rows < 50 {
+		t.Errorf("%d rows, want the whole table", rows)
+	}
+}
+
+// program is a whole program in a document, and what it prints.
+var program = regexp.MustCompile("(?ms)^```go\n(package main\n.*?)^```\n\n```\n(.*?)^```$")
+
+func TestDocuments_ProgramsPrintWhatIsSaid(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("programs are built")
+	}
+	for path, text := range documents(t) {
+		programs := program.FindAllStringSubmatch(text, -1)
+		if n := strings.Count(text, "```go\npackage main\n"); n != len(programs) {
+			t.Errorf("%s has %d programs, and what they print of %d", path, n, len(programs))
+		}
+		for i, m := range programs {
+			t.Run(fmt.Sprint(filepath.Base(path), "#", i), func(t *testing.T) {
+				t.Parallel()
+				file := filepath.Join(t.TempDir(), "main.go")
+				if err := os.WriteFile(file, []byte(m[1]), 0o666); err != nil {
+					t.Fatal(err)
+				}
+				got, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
+				if err != nil || string(got) != m[2] {
+					t.Errorf("it prints\n%s(%v), the document says\n%s", got, err, m[2])
+				}
+			})
 		}
 	}
 }
