@@ -184,3 +184,50 @@ func TestDocuments_ProgramsPrintWhatIsSaid(t *testing.T) {
 		}
 	}
 }
+
+var (
+	floorRow    = regexp.MustCompile("(?m)^\\| (\\d) \\| ([^|]*) \\|")
+	packageName = regexp.MustCompile("`([^`]+)`")
+)
+
+// TestArchitecture_PackagesImportDownwards compares what packages import with the
+// table of floors.
+func TestArchitecture_PackagesImportDownwards(t *testing.T) {
+	t.Parallel()
+	place := map[string]int{} // lower floors, and on a floor what stands left, first
+	for _, row := range floorRow.FindAllStringSubmatch(documents(t)["architecture.md"], -1) {
+		floor := int(row[1][0] - '0')
+		for i, name := range packageName.FindAllStringSubmatch(row[2], -1) {
+			place[name[1]] = 100*floor + i
+		}
+	}
+	const module = "github.com/feac4032/multiproc/"
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		pkg := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../")
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "examples"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go"), strings.HasSuffix(path, "_test.go"), strings.HasSuffix(pkg, "test"):
+			return nil
+		}
+		if place[pkg] == 0 && pkg != "ipc" {
+			return fmt.Errorf("%s is on no floor", pkg)
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range f.Imports {
+			imported, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
+			if ours && place[imported] >= place[pkg] {
+				t.Errorf("%s imports %s, which is not below it", path, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
