@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -161,6 +162,26 @@ func TestThreads_TaskThatDoesNotEndIsGivenUp(t *testing.T) {
 	e := last(t, tr)
 	if wall := e["wall_s"].(float64); e["outcome"] != "timeout" || wall != 3 || !strings.Contains(e["evidence"].(string), "cannot be killed") {
 		t.Errorf("got %v, want a timeout after 3 s that says that it may go on", e)
+	}
+}
+
+func TestThreads_SlotOutlivesWhatEndsInIt(t *testing.T) {
+	t.Parallel()
+	var stop chan struct{}
+	for name, do := range map[string]func(context.Context) (any, error){
+		"Goexit":   func(context.Context) (any, error) { runtime.Goexit(); return nil, nil },
+		"given up": func(context.Context) (any, error) { <-stop; runtime.Goexit(); return nil, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			drilled := drill(t, do)
+			_, rep := threaded(t, fmt.Sprintf("jobs: [{id: a, task: drill, args: %q, foreach: {range: 1..5}, timeout: 1s, kill_after: 1s}]\n", drilled), stage{
+				before: func() { stop = make(chan struct{}) },
+				after:  func() { close(stop) },
+			})
+			if rep.Totals.Jobs != 5 || rep.Totals.OK != 0 {
+				t.Errorf("totals %+v, want 5 that are not ok", rep.Totals)
+			}
+		})
 	}
 }
 
