@@ -145,7 +145,8 @@ func (l *Lock) hold(o *owner.Owner, depth int) *owner.Abandoned {
 //     the lock again shows that it knows, and settles the matter too.
 //
 // A recursive lock is released by its holder only: ErrNotOwner. A lock that is
-// free: ErrNotLocked. What is held can be released after Remove as well.
+// free: ErrNotLocked. What is held can be released after Remove as well. An owner
+// that has ended takes nothing away from others: ErrEnded.
 func (l *Lock) Release(o *owner.Owner) (stranger bool, err error) {
 	var out settlements
 	l.mu.Lock()
@@ -171,6 +172,8 @@ func (l *Lock) release(o *owner.Owner, out *settlements) (stranger bool, err err
 		o.Leave(l)
 	case l.recursive:
 		return false, ErrNotOwner
+	case o != nil && o.Ended():
+		return false, ErrEnded // it may mean what it had, which is somebody else's now
 	default:
 		l.signal.Store(true)
 		l.steal(holder)

@@ -88,6 +88,8 @@ func (m *lockModel) release(a *actor) (stranger bool, err error) {
 		}
 	case m.recursive:
 		return false, ErrNotOwner
+	case a.ended:
+		return false, ErrEnded
 	default:
 		stranger = true
 		m.signal = true

@@ -429,3 +429,19 @@ func TestLock_HoldsBetweenGoroutinesWhoseOwnersEnd(t *testing.T) {
 		must(t, second(l.Release(last)))
 	}
 }
+
+func TestLock_IsNotTakenAwayByAnOwnerThatEnded(t *testing.T) {
+	t.Parallel()
+	l := NewLock("l", false)
+	a, b := newOwner("a"), newOwner("b")
+	ask(t, a, l.Acquire).granted()
+	next := ask(t, b, l.Acquire)
+	a.End(nil)
+	next.granted()
+	if stranger, err := l.Release(a); stranger || !errors.Is(err, ErrEnded) {
+		t.Fatalf("released as a stranger %v, %v", stranger, err)
+	}
+	if l.Holder() != b {
+		t.Fatal("the lock is not held by who got it")
+	}
+}

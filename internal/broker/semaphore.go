@@ -136,7 +136,8 @@ func (s *Semaphore) inherit() *owner.Abandoned {
 // Release gives a permit back: one of o's own, if it has any. Otherwise, and if o
 // is nil, there is one permit more than before; but a bounded semaphore takes it
 // for one of those that whoever has had one for longest still has, and if all are
-// back the error is ErrReleasedTooOften.
+// back the error is ErrReleasedTooOften. An owner that has ended has none, and adds
+// none: ErrEnded.
 func (s *Semaphore) Release(o *owner.Owner) error {
 	var out settlements
 	s.mu.Lock()
@@ -154,6 +155,8 @@ func (s *Semaphore) release(o *owner.Owner, out *settlements) error {
 	switch {
 	case own >= 0:
 		s.repay(own)
+	case o != nil && o.Ended():
+		return ErrEnded // its permits are back already
 	case s.removed != nil:
 		return s.removed
 	case s.bounded && len(s.out) == 0:

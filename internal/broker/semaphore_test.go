@@ -55,6 +55,21 @@ func TestSemaphore_HandsPermitsOutInOrder(t *testing.T) {
 	}
 }
 
+func TestSemaphore_TakesNothingFromAnOwnerThatEnded(t *testing.T) {
+	t.Parallel()
+	for _, bounded := range []bool{false, true} {
+		s := newSemaphore(t, 2, bounded)
+		a, b := newOwner("a"), newOwner("b")
+		ask(t, a, owned(s)).granted()
+		ask(t, b, owned(s)).granted()
+		a.End(nil)
+		wantErr(t, s.Release(a), ErrEnded)
+		if n := s.Value(); n != 1 {
+			t.Fatalf("value %d", n)
+		}
+	}
+}
+
 func TestSemaphore_NeedsAnOwnerUnlessDetached(t *testing.T) {
 	t.Parallel()
 	s := newSemaphore(t, 1, false)
