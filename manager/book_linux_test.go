@@ -80,6 +80,7 @@ func (b *book) page(n int) page {
 // A page begins with how many things were begun, how many of them are done, and
 // whether there will be no more; the things follow.
 func (p page) begin()     { p[0].Add(1) }
+func (p page) count()     { p[1].Add(1) }
 func (p page) end()       { p[2].Store(1) }
 func (p page) begun() int { return int(p[0].Load()) }
 func (p page) done() int  { return int(p[1].Load()) }
@@ -91,7 +92,7 @@ func (p page) full() bool { return 3+p.done() == len(p) }
 // note says that what was begun last is done.
 func (p page) note(what uint64) {
 	p[3+p.done()].Store(what)
-	p[1].Add(1)
+	p.count()
 }
 
 func (p page) notes() []uint64 {

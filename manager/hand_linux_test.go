@@ -123,6 +123,7 @@ func (h *hands) carryOut(o *order, a *answer) error {
 		"lease":   h.lease,
 		"done":    h.done,
 		"work":    h.work,
+		"chaos":   h.chaos,
 	}[o.Do]
 	if do == nil {
 		return fmt.Errorf("nobody knows how to %s", o.Do)

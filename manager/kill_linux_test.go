@@ -82,8 +82,8 @@ func (s *stage) name(of string) string {
 // blames checks what is told of a party that has ended.
 func (s *stage) blames(l legacy, p *party, e *ending) {
 	s.t.Helper()
-	if l.Name != p.name || l.PID != p.pid && p.kind != "goroutine" || l.Job != p.job {
-		s.t.Errorf("abandoned by %q, pid %d, job %q; want %q, pid %d, job %q", l.Name, l.PID, l.Job, p.name, p.pid, p.job)
+	if l.Identity != p.identity() {
+		s.t.Errorf("abandoned by %#v, want %#v", l.Identity, p.identity())
 	}
 	if len(e.cause) == 0 {
 		if l.Cause != "" {

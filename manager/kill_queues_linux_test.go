@@ -73,7 +73,7 @@ func (sh *shelf) all(s *stage, q *queue.Queue[item]) map[int][]int {
 // ends after its job does, if its process lives on.
 func (d *doing) over(s *stage, e *ending) (livesOn bool) {
 	s.t.Helper()
-	if d.p.kind != "job" || e.name == killed.name {
+	if d.p.kind == "process" || e.name == killed.name {
 		return false
 	}
 	d.await(s)

@@ -238,6 +238,7 @@ func (d *doing) await(s *stage) answer {
 	s.t.Helper()
 	select {
 	case a := <-d.done:
+		d.done <- a // for who asks again
 		return a
 	case <-time.After(soon):
 		s.t.Fatalf("%s: %s %s %q: not done after %v", d.p.name, d.o.Do, d.o.Kind, d.o.On, soon)
@@ -301,12 +302,14 @@ var killed = ending{
 	},
 }
 
+var returns = ending{name: "returns", of: []string{"process", "job", "goroutine"}, do: told("return")}
+
 // endings are those that a job has in a worker which lives on, and a process if it
 // has them too.
 var endings = []ending{
 	{name: "panics", of: []string{"process", "job"}, do: told("panic"), cause: []string{"dropped it"}, fails: true},
 	{name: "fails", of: []string{"process", "job", "goroutine"}, do: told("fail"), cause: []string{errGivenUp.Error()}, fails: true},
-	{name: "returns", of: []string{"process", "job", "goroutine"}, do: told("return")},
+	returns,
 	{name: "is cancelled", of: []string{"process", "job", "goroutine"}, do: func(_ *stage, p *party) { p.interrupt() }, cause: []string{""}, fails: true},
 	{name: "times out", of: []string{"job"}, opts: []pool.Option{pool.WithTimeout(jobLimit)}, cause: []string{""}, fails: true,
 		do: func(s *stage, p *party) {
@@ -320,7 +323,7 @@ var endings = []ending{
 
 // another is one of the endings but a kill.
 func (s *stage) another() ending {
-	if s.IntN(10) == 0 {
+	if s.IntN(16) == 0 {
 		return endings[len(endings)-1] // it takes long
 	}
 	return endings[s.IntN(len(endings)-1)]
