@@ -38,7 +38,7 @@ const (
 // are right: the fault comes while they run.
 const (
 	crashJobs  = 8
-	crashPause = 250 * time.Millisecond
+	crashPause = 150 * time.Millisecond
 )
 
 // crashOne is such a job.
@@ -65,6 +65,11 @@ var crashThreads = task.Define("lab/crash.threads", func(ctx context.Context, fa
 })
 
 func (j crashJob) run(ctx context.Context) error {
+	if j.Fault != "" {
+		if err := noCore(); err != nil {
+			return err
+		}
+	}
 	switch j.Fault {
 	case segfault:
 		def, _ := task.Lookup(stock.Segfault.Name())
