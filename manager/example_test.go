@@ -16,10 +16,10 @@ import (
 	"github.com/feac4032/multiproc/thread"
 )
 
-// poolOfOne makes a manager, and a pool whose jobs see its objects.
-func poolOfOne(ctx context.Context) (*manager.Manager, *pool.Pool) {
+// poolOf makes a manager, and a pool whose jobs see its objects.
+func poolOf(ctx context.Context, workers int) (*manager.Manager, *pool.Pool) {
 	m := manager.New()
-	p, err := pool.New(ctx, pool.Config{Workers: 1, Manager: m})
+	p, err := pool.New(ctx, pool.Config{Workers: workers, Manager: m})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -39,7 +39,7 @@ var Greet = task.Define("example/greet", func(ctx context.Context, who string) (
 // Opening something else is an error, and so is a typing error in the name.
 func ExampleNewQueue() {
 	ctx := context.Background()
-	m, p := poolOfOne(ctx)
+	m, p := poolOf(ctx, 1)
 	defer m.Close()
 	defer p.Close()
 	greetings, err := manager.NewQueue[string](m, "greetings", 10)
@@ -79,7 +79,7 @@ var Run = task.Define("example/run", func(ctx context.Context, e Errand) (struct
 // reference, and is the same object there.
 func ExampleNewQueue_argument() {
 	ctx := context.Background()
-	m, p := poolOfOne(ctx)
+	m, p := poolOf(ctx, 1)
 	defer m.Close()
 	defer p.Close()
 	back, err := manager.NewQueue[int](m, "back", 0)
@@ -111,7 +111,7 @@ var Fill = task.Define("example/fill", func(ctx context.Context, q *queue.Queue[
 // large the items are; in Python it is one.
 func ExampleNewQueue_joinFirst() {
 	ctx := context.Background()
-	m, p := poolOfOne(ctx)
+	m, p := poolOf(ctx, 1)
 	defer m.Close()
 	q, err := manager.NewQueue[string](m, "large", 0)
 	if err != nil {
@@ -143,7 +143,7 @@ var Choke = task.Define("example/choke", func(ctx context.Context, q *queue.Join
 // What a worker had leased when it died goes to another one.
 func ExampleNewJoinable() {
 	ctx := context.Background()
-	m, p := poolOfOne(ctx)
+	m, p := poolOf(ctx, 1)
 	defer m.Close()
 	defer p.Close()
 	q, err := manager.NewJoinable[string](m, "dishes", 0)
@@ -176,7 +176,7 @@ var Swallow = task.Define("example/swallow", func(ctx context.Context, q *queue.
 // A reader's death costs what it had taken, and nobody else's next item.
 func ExampleQueue() {
 	ctx := context.Background()
-	m, p := poolOfOne(ctx)
+	m, p := poolOf(ctx, 1)
 	defer m.Close()
 	defer p.Close()
 	q, err := manager.NewQueue[int](m, "numbers", 0)
@@ -211,7 +211,7 @@ var Die = task.Define("example/die", func(ctx context.Context, l *psync.Lock) (s
 // to the next, who is told.
 func ExampleNewLock() {
 	ctx := context.Background()
-	m, p := poolOfOne(ctx)
+	m, p := poolOf(ctx, 1)
 	defer m.Close()
 	defer p.Close()
 	db, err := manager.NewLock(m, "db")
@@ -247,7 +247,7 @@ var Count = task.Define("example/count", func(ctx context.Context, n int) (int64
 // A job in a worker and a thread of this program have the same object.
 func ExampleWith() {
 	ctx := context.Background()
-	m, p := poolOfOne(ctx)
+	m, p := poolOf(ctx, 1)
 	defer m.Close()
 	defer p.Close()
 	total, err := manager.NewNumber(m, "total", int64(0))
