@@ -122,7 +122,7 @@ func (x *thread) call() (mine bool) {
 	err = &task.StageError{Task: x.in.Job.Task, Stage: task.StageFunction, Err: task.ErrGoexit} // unless it returns
 	returned := false
 	defer func() {
-		who.End(err)
+		t.end(who, err)
 		if mine = x.claim(attempt); !mine {
 			return
 		}
@@ -141,6 +141,16 @@ func (x *thread) call() (mine bool) {
 	}
 	returned = true
 	return
+}
+
+// end ends the owner that a task was, and logs what it has left behind.
+func (t *Threads) end(who *owner.Owner, cause error) {
+	for _, p := range who.Parties() {
+		if held, ok := p.(interface{ Resource() string }); ok {
+			t.log.Warn("abandoned", "object", held.Resource(), "owner", who.Identity().String(), "cause", cause)
+		}
+	}
+	who.End(cause)
 }
 
 // claim makes the caller the one who tells the end of an attempt of a task.
@@ -179,7 +189,7 @@ func (x *thread) giveUp(attempt int) {
 	if !x.claim(attempt) {
 		return
 	}
-	x.owner.End(worker.ErrCancelled)
+	x.t.end(x.owner, worker.ErrCancelled)
 	r := &pool.Result{}
 	x.judge(r)
 	r.Evidence += "; a goroutine cannot be killed, and this one may go on"

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/manager"
@@ -30,6 +32,7 @@ type Threads struct {
 	base     context.Context  // of all tasks
 	plans    map[*config.Job]*plan
 	pid      int
+	log      hclog.Logger
 	open     sync.WaitGroup // instances
 
 	mu      sync.Mutex
@@ -52,7 +55,10 @@ func OpenThreads(cfg pool.Config, f *config.File, s Settings) (*Threads, error) 
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
-	t := &Threads{pid: os.Getpid(), waiting: make(map[*thread]struct{}), running: make([]*thread, cfg.Workers+1)}
+	if cfg.Logger == nil {
+		cfg.Logger = hclog.NewNullLogger()
+	}
+	t := &Threads{pid: os.Getpid(), log: cfg.Logger, waiting: make(map[*thread]struct{}), running: make([]*thread, cfg.Workers+1)}
 	t.work.L = &t.mu
 	if slices.ContainsFunc(f.Jobs, func(j *config.Job) bool { return j.Kind != config.Task }) {
 		local, err := OpenLocal(cfg, f, s)
