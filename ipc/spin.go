@@ -13,6 +13,7 @@ import (
 const (
 	spinLimit = 100 * time.Microsecond
 	spinTries = 8   // reads between two looks at the clock
+	spinEager = 16  // reads of a wait that begins eagerly
 	spinRare  = 256 // at most this many waits go by without one that is spent awake
 )
 
@@ -22,6 +23,7 @@ type spinner struct {
 	expected func() bool // something is about to come
 	rest     int         // waits to pass by
 	penalty  int         // how many after the next failure
+	eager    bool        // the next wait is to begin before others have had their turn
 }
 
 // Spin lets the reader wait awake, for at most 100 µs at a time, before it blocks,
@@ -48,6 +50,13 @@ func (s *spinner) read(p []byte) int {
 	if s.rest > 0 {
 		s.rest--
 		return 0
+	}
+	if s.eager {
+		s.eager = false
+		if n := s.glance(p); n > 0 {
+			s.penalty = 0
+			return n
+		}
 	}
 	runtime.Gosched()
 	if !s.expected() {
@@ -76,3 +85,20 @@ func (s *spinner) read(p []byte) int {
 	s.rest = s.penalty
 	return 0
 }
+
+// glance reads for the few microseconds that a peer takes which was waiting for
+// what it has just been sent.
+func (s *spinner) glance(p []byte) (n int) {
+	s.raw.Read(func(fd uintptr) bool {
+		for i := 0; i < spinEager && n == 0; i++ {
+			n = readNow(fd, p)
+		}
+		return true
+	})
+	return max(n, 0)
+}
+
+// Eager makes the next wait begin awake, for a few microseconds, before other
+// goroutines have their turn: for who has just answered a peer that asks again and
+// again, and has woken nobody else.
+func (r *Reader) Eager() { r.spin.eager = r.spin.raw != nil }

@@ -53,6 +53,9 @@ func (w *worker) called() {
 		return
 	}
 	w.serving = false
+	if len(w.answers) == 0 {
+		w.link.Reader().Eager()
+	}
 	var a actions
 	w.p.mu.Lock()
 	w.held = false

@@ -64,6 +64,7 @@ func (x *exchange) called() {
 	x.held = false
 	x.sendReplies()
 	x.mu.Unlock()
+	x.c.Link.Reader().Eager()
 }
 
 // reply sends an answer. It is called by whoever has settled the call, and so from

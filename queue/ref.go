@@ -13,6 +13,9 @@ import (
 type shared interface{ Ref() remote.Ref }
 
 func (q *Queue[T]) encodeRef(enc *msgpack.Encoder) error {
+	if q.b == nil {
+		return q.lacks("encode")
+	}
 	b, ok := q.b.(shared)
 	if !ok {
 		kind := q.kind
@@ -35,7 +38,9 @@ func (q *Queue[T]) decodeRef(dec *msgpack.Decoder, kind string) error {
 	}
 	*q = Queue[T]{kind: kind, name: ref.Name}
 	if kind == remote.KindPipe {
-		q.b = remote.NewPipeEnd(ref)
+		end := remote.NewPipeEnd(ref)
+		end.Hold()
+		q.b = end
 	} else {
 		q.b = remote.NewQueue(ref)
 	}

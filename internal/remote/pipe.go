@@ -21,19 +21,36 @@ func (e *PipeEnd) Ref() Ref { return e.ref }
 
 func (e *PipeEnd) here() (*broker.PipeEnd, bool, error) { return here[*broker.PipeEnd](e.ref.ID) }
 
-// client finds the way to the supervisor, which learns that the end is held.
-func (e *PipeEnd) client(ctx context.Context) (*Client, error) {
-	c, err := clientOf(ctx)
-	if err != nil {
-		return nil, err
+// Hold notes that this process has received the end: if it ends before it has used
+// it, the end is closed all the same. A process that has its objects itself, and
+// one without a supervisor, holds nothing.
+func (e *PipeEnd) Hold() {
+	if _, ok, err := e.here(); ok || err != nil {
+		return
 	}
+	if c := ofProcess.Load(); c != nil {
+		// That it cannot be sent, its use will tell.
+		_ = e.holdFor(c)
+	}
+}
+
+func (e *PipeEnd) holdFor(c *Client) (err error) {
 	e.hold.Do(func() {
 		k := c.fresh()
 		k.head(2, e.ref.ID, 0)
 		err = c.Post(opPipeHold, k.out)
 		c.recycle(k)
 	})
-	return c, err
+	return err
+}
+
+// client finds the way to the supervisor, which learns that the end is held.
+func (e *PipeEnd) client(ctx context.Context) (*Client, error) {
+	c, err := clientOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, e.holdFor(c)
 }
 
 // PutBatch sends messages.

@@ -56,6 +56,8 @@ type Session struct {
 	send  func(Reply)
 	warn  func(msg string, kv ...any)
 
+	serving call // by the goroutine that reads
+
 	mu      sync.Mutex
 	owners  map[uint64]*owner.Owner // by their numbers on the wire
 	named   int                     // of these, those that are no jobs
@@ -117,7 +119,8 @@ func (s *Session) Call(m *ipc.Message) error {
 	case op.post && m.ID != 0:
 		return violation("%s is not a call", m.Name)
 	}
-	c := &call{scanner: scanner{b: m.Body}, id: m.ID, size: len(m.Body), owned: len(m.Body) > ipc.MaxInline}
+	c := &s.serving
+	*c = call{scanner: scanner{b: m.Body}, id: m.ID, size: len(m.Body), owned: len(m.Body) > ipc.MaxInline}
 	if c.id != 0 {
 		if err := s.admit(c); err != nil {
 			return err
