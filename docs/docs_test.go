@@ -186,7 +186,7 @@ func TestDocuments_ProgramsPrintWhatIsSaid(t *testing.T) {
 }
 
 var (
-	floorRow    = regexp.MustCompile("(?m)^\\| (\\d) \\| ([^|]*) \\|")
+	floorRow    = regexp.MustCompile(`(?m)^\| (\d) \| ([^|]*) \|`)
 	packageName = regexp.MustCompile("`([^`]+)`")
 )
 
