@@ -65,17 +65,15 @@ func encodeValue(dst []byte, v reflect.Value, p *plan, root string) ([]byte, err
 	}
 	s := scribes.Get().(*scribe)
 	s.buf = dst
-	s.enc.Reset(s) // also what a type's own method has switched on
-	s.enc.UseCompactInts(true)
-	s.enc.SetSortMapKeys(true) // equal values have equal bytes
-	err := s.enc.EncodeValue(v)
+	err := s.encode(v)
 	out := s.buf
 	s.buf = nil
-	scribes.Put(s)
 	if err != nil {
-		return dst, &ValueError{Op: "encode", Path: root, Reason: err.Error(), Err: err}
+		err = &ValueError{Op: "encode", Path: root + s.culprit(v), Reason: err.Error(), Err: err}
+		out, s.buf = dst, nil
 	}
-	return out, nil
+	scribes.Put(s)
+	return out, err
 }
 
 // scribe is a msgpack encoder that appends to a slice.
@@ -85,6 +83,13 @@ type scribe struct {
 }
 
 var scribes = sync.Pool{New: func() any { return &scribe{enc: msgpack.NewEncoder(nil)} }}
+
+func (s *scribe) encode(v reflect.Value) error {
+	s.enc.Reset(s) // also what a type's own method has switched on
+	s.enc.UseCompactInts(true)
+	s.enc.SetSortMapKeys(true) // equal values have equal bytes
+	return s.enc.EncodeValue(v)
+}
 
 func (s *scribe) Write(p []byte) (int, error) {
 	s.buf = append(s.buf, p...)

@@ -62,7 +62,15 @@ func TestEncode_RefusesWhatCannotComeBack(t *testing.T) {
 		{"bad field inside any", holder{Map: map[string]any{"s": struct{ C chan int }{}}}, `value.Map["s"].C: type chan int cannot travel: it has no form outside its process`},
 		{"pointer method without a pointer", []any{selfEncoder{}}, "value[0]: task_test.selfEncoder is encoded by a method of its pointer: put a pointer here"},
 		{"type that cannot travel", []struct{ C chan int }{}, "value[].C: type chan int cannot travel: it has no form outside its process"},
-		{"method fails", map[string]any{"t": failing{}}, "value: no"},
+		{"method fails", failing{}, "value: no"},
+		{"method fails in a map", map[string]any{"t": failing{}}, `value["t"]: no`},
+		{"method fails in a field", Order{Items: []*failing{nil, {}}}, "value.Items[1]: no"},
+		{"method fails in an embedded struct", struct{ Order }{Order{Late: &failing{}}}, "value.late: no"},
+		{"method fails in an array behind a pointer", &struct{ At [2]struct{ F failing } }{}, "value.At[0].F: no"},
+		{"method fails for what is not left out", struct {
+			A failing `msgpack:",omitempty"`
+			B failing `msgpack:"b"`
+		}{}, "value.b: no"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,6 +96,12 @@ func TestEncode_RefusesWhatCannotComeBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Order holds parts whose own encoding fails.
+type Order struct {
+	Items []*failing
+	Late  *failing `msgpack:"late"`
 }
 
 type failing struct{}
