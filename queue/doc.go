@@ -26,7 +26,8 @@
 // other.
 //
 // A queue of a manager can be sent to another process, in a job's argument or in
-// an item: a reference travels, and the queue stays where it is.
+// an item: a reference travels, and the queue stays where it is. A zero value is of
+// no use: all its methods return errors.
 //
 // Package queuetest lists what every backend must do, by name, and checks it.
 //

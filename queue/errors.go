@@ -66,6 +66,9 @@ var (
 	ErrMismatch = broker.ErrMismatch
 )
 
+// errZero comes from every operation of a zero value, which has no backend.
+var errZero = errors.New("zero value: it was neither made nor received")
+
 // ItemError comes from a get whose item does not decode into the queue's type.
 // That item is spent, and the next get returns the next one. Err is usually a
 // *task.ValueError.

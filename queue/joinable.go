@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/hashicorp/go-hclog"
@@ -95,21 +96,25 @@ type Lease[T any] struct {
 }
 
 // Done says that the item was dealt with. A second call, or one after Return, is
-// ErrTooManyDone; after the end of its owner it is ErrEnded.
-func (l *Lease[T]) Done() error { return l.q.end(l.ctx, "done", l.id, Leaser.Done) }
+// ErrTooManyDone, as is that of a Lease which came with an error; after the end of
+// its owner it is ErrEnded.
+func (l *Lease[T]) Done() error { return l.end("done", Leaser.Done) }
 
 // Return puts the item back to the head of the queue, before all that were put
 // after it. The next getter sees it in Deliveries, but it does not count towards
 // [MaxDeliveries].
-func (l *Lease[T]) Return() error { return l.q.end(l.ctx, "return", l.id, Leaser.Return) }
+func (l *Lease[T]) Return() error { return l.end("return", Leaser.Return) }
 
-func (q *Joinable[T]) end(ctx context.Context, op string, lease uint64, how func(Leaser, context.Context, uint64) error) error {
-	b, err := q.leaser(op)
+func (l *Lease[T]) end(op string, how func(Leaser, context.Context, uint64) error) error {
+	if l.q == nil {
+		return fmt.Errorf("queue: %s: zero Lease, nothing was handed out: %w", op, ErrTooManyDone)
+	}
+	b, err := l.q.leaser(op)
 	if err != nil {
 		return err
 	}
-	if err := how(b, ctx, lease); err != nil {
-		return q.q.failed(op, err)
+	if err := how(b, l.ctx, l.id); err != nil {
+		return l.q.q.failed(op, err)
 	}
 	return nil
 }
@@ -118,7 +123,7 @@ func (q *Joinable[T]) leaser(op string) (Leaser, error) {
 	if b, ok := q.q.b.(Leaser); ok {
 		return b, nil
 	}
-	return nil, q.q.failed(op, ErrUnsupported)
+	return nil, q.q.lacks(op)
 }
 
 // Put is [Queue.Put]. The item is to be done, from now on.

@@ -119,6 +119,9 @@ func tooLarge(n int) error {
 // ErrLost that nobody can get from it any more, ErrTooLarge that the item is
 // over MaxItem.
 func (q *Queue[T]) Put(ctx context.Context, v T) error {
+	if q.b == nil {
+		return q.lacks("put")
+	}
 	s, err := q.encode(v)
 	if err != nil {
 		return q.failed("put", err)
@@ -139,7 +142,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 	b, ok := q.b.(TryPutter)
 	if !ok {
-		return q.failed("try put", ErrUnsupported)
+		return q.lacks("try put")
 	}
 	s, err := q.encode(v)
 	if err != nil {
@@ -163,15 +166,17 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 // that the queue is closed and drained, ErrLost that the other side ended in
 // the middle of an item, an *ItemError that this one item did not decode.
 func (q *Queue[T]) Get(ctx context.Context) (T, error) {
+	var zero T
+	if q.b == nil {
+		return zero, q.lacks("get")
+	}
 	if ctx.Err() != nil {
-		var zero T
 		return zero, q.failed("get", ended(ctx))
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
 	s.batch[0] = s.buf[:0]
 	if _, err := q.b.GetBatch(ctx, s.batch[:]); err != nil {
-		var zero T
 		return zero, q.failed("get", q.endOfStream(err))
 	}
 	return q.decode("get", s)
@@ -183,7 +188,7 @@ func (q *Queue[T]) TryGet(ctx context.Context) (T, error) {
 	var zero T
 	b, ok := q.b.(TryGetter)
 	if !ok {
-		return zero, q.failed("try get", ErrUnsupported)
+		return zero, q.lacks("try get")
 	}
 	if ctx.Err() != nil {
 		return zero, q.failed("try get", ended(ctx))
@@ -258,7 +263,7 @@ func each[V any](yield func(V, error) bool, next func() (V, error), end error) {
 func (q *Queue[T]) Len(ctx context.Context) (int, error) {
 	b, ok := q.b.(Lener)
 	if !ok {
-		return 0, q.failed("len", ErrUnsupported)
+		return 0, q.lacks("len")
 	}
 	n, err := b.Len(ctx)
 	if err != nil {
@@ -272,7 +277,7 @@ func (q *Queue[T]) Len(ctx context.Context) (int, error) {
 func (q *Queue[T]) Empty(ctx context.Context) (bool, error) {
 	b, ok := q.b.(Lener)
 	if !ok {
-		return false, q.failed("empty", ErrUnsupported)
+		return false, q.lacks("empty")
 	}
 	n, err := b.Len(ctx)
 	if err != nil {
@@ -286,7 +291,7 @@ func (q *Queue[T]) Empty(ctx context.Context) (bool, error) {
 func (q *Queue[T]) Full(ctx context.Context) (bool, error) {
 	b, ok := q.b.(Fuller)
 	if !ok {
-		return false, q.failed("full", ErrUnsupported)
+		return false, q.lacks("full")
 	}
 	full, err := b.Full(ctx)
 	if err != nil {
@@ -302,6 +307,9 @@ func (q *Queue[T]) Full(ctx context.Context) (bool, error) {
 // manager's queue it waits until the queue has what was put. In memory there is
 // nothing to wait for.
 func (q *Queue[T]) Flush(ctx context.Context) error {
+	if q.b == nil {
+		return q.lacks("flush")
+	}
 	b, ok := q.b.(Flusher)
 	if !ok {
 		return nil
@@ -319,7 +327,7 @@ func (q *Queue[T]) Flush(ctx context.Context) error {
 func (q *Queue[T]) Close() error {
 	b, ok := q.b.(Closer)
 	if !ok {
-		return q.failed("close", ErrUnsupported)
+		return q.lacks("close")
 	}
 	if err := b.Close(); err != nil {
 		return q.failed("close", err)
@@ -332,12 +340,21 @@ func (q *Queue[T]) Close() error {
 func (q *Queue[T]) Shutdown() error {
 	b, ok := q.b.(Shutdowner)
 	if !ok {
-		return q.failed("shutdown", ErrUnsupported)
+		return q.lacks("shutdown")
 	}
 	if err := b.Shutdown(); err != nil {
 		return q.failed("shutdown", err)
 	}
 	return nil
+}
+
+// lacks is the error of an operation that the queue's backend does not have. A
+// zero value has no backend at all.
+func (q *Queue[T]) lacks(op string) error {
+	if q.b == nil {
+		return fmt.Errorf("queue: %s: %w", op, errZero)
+	}
+	return q.failed(op, ErrUnsupported)
 }
 
 func (q *Queue[T]) failed(op string, err error) error {

@@ -25,8 +25,8 @@ func TestRef_OnlySharedObjectsTravel(t *testing.T) {
 		"End":      struct{ Q *queue.End[int] }{end},
 	} {
 		_, err := task.Encode(nil, v)
-		if !errors.Is(err, queue.ErrNotShared) || !strings.Contains(err.Error(), "mine") {
-			t.Errorf("%s: %v, want ErrNotShared with the queue's name", name, err)
+		if !errors.Is(err, queue.ErrNotShared) || !strings.Contains(err.Error(), "value.Q: ") || !strings.Contains(err.Error(), " mine: ") {
+			t.Errorf("%s: %v, want ErrNotShared with the field's and the queue's name", name, err)
 		}
 	}
 }
