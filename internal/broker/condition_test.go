@@ -429,7 +429,9 @@ func TestCondition_BoundedBufferBetweenGoroutines(t *testing.T) {
 				default:
 				}
 				o := newOwner("visitor")
-				if Await(ctx, &Ticket{Owner: o}, l.Acquire) == nil {
+				tk := &Ticket{Owner: o}
+				if Await(ctx, tk, l.Acquire) == nil {
+					told(tk) // or the notification of a visitor before would end here
 					go o.End(nil)
 					_ = Await(ctx, &Ticket{Owner: o}, []*Condition{notEmpty, notFull}[i].Wait)
 				}
