@@ -17,6 +17,7 @@ import (
 
 	"github.com/feac4032/multiproc/internal/boot"
 	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/pool"
 )
 
@@ -256,6 +257,11 @@ var answers = []fault{
 			f.send(ipc.AppendCall(nil, 1, "x", make([]byte, 70000)))
 			hang()
 		}},
+	{name: "call with arguments that are none", want: pool.Protocol, evidence: "bad arguments of lock.acquire",
+		config: func(c *pool.Config) { c.Manager = manager.New() },
+		play:   func(f *faulty) { f.begin(); f.send(ipc.AppendCall(nil, 1, "lock.acquire", []byte{0xc1})); hang() }},
+	{name: "post whose payload follows", want: pool.Protocol, evidence: "a post whose payload follows",
+		play: func(f *faulty) { f.begin(); f.send(ipc.AppendCall(nil, 0, "x", make([]byte, 70000))); hang() }},
 	{name: "result of 4 EiB", want: pool.Protocol, evidence: "payload of 4611686018427387904 bytes",
 		play: func(f *faulty) { m := f.begin(); f.send(announce(m.ID, 1<<62)); hang() }},
 	{name: "result over the cap", want: pool.Protocol, evidence: "payload of 67108865 bytes",

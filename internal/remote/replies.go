@@ -22,8 +22,9 @@ type Replies struct {
 // Waiting reports whether there are any.
 func (q *Replies) Waiting() bool { return len(q.frames) > 0 }
 
-// TooMany reports whether there are more than a worker may leave unread.
-func (q *Replies) TooMany() bool { return q.bytes > repliesMax }
+// TooMany reports whether there are more than a worker leaves unread that waits for
+// the answers to its calls.
+func (q *Replies) TooMany() bool { return q.bytes > repliesMax || len(q.frames) > 2*MaxOpen }
 
 // Add appends an answer; one that is long in parts.
 func (q *Replies) Add(r *Reply) {

@@ -114,7 +114,7 @@ func (s *Session) Call(m *ipc.Message) error {
 	case !ok && m.ID == 0:
 		return nil // of a later version, which does not need to know
 	case !ok:
-		s.refuse(&call{id: m.ID}, 0, fmt.Errorf("operation %q is not known to this supervisor", m.Name))
+		s.refuse(&call{id: m.ID}, 0, fmt.Errorf("operation %.64q is not known to this supervisor", m.Name))
 		return nil
 	case op.post && m.ID != 0:
 		return violation("%s is not a call", m.Name)
