@@ -1,5 +1,5 @@
-// Command counter has three processes count in one shared variable: carelessly,
-// with a lock, and in one step.
+// Command counter has three processes count in one shared variable, carelessly
+// and with a lock.
 //
 //	go run ./examples/counter
 package main
@@ -11,44 +11,36 @@ import (
 	"os"
 
 	"github.com/feac4032/multiproc/manager"
-	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/process"
 	"github.com/feac4032/multiproc/psync"
 	"github.com/feac4032/multiproc/task"
 )
 
-const times = 1000
+const processes, times = 3, 1000
 
-// Counter is what the processes share: references travel.
+// Counter is what the processes share. References travel: it is the same number
+// and the same lock in all of them.
 type Counter struct {
-	How  string
 	N    *psync.Number[int]
-	Lock *psync.Lock
+	Lock *psync.Lock // nil = without
 }
 
-var count = task.Define("count", func(ctx context.Context, c Counter) (struct{}, error) {
-	increment := func() error { // another one may come between the two
+var count = task.Define("count", func(ctx context.Context, c Counter) (_ struct{}, err error) {
+	increment := func() error { // another one may come between the two; N.Add would be one step
 		n, err := c.N.Load(ctx)
 		if err != nil {
 			return err
 		}
 		return c.N.Store(ctx, n+1)
 	}
-	for range times {
-		var err error
-		switch c.How {
-		case "careless":
+	for i := 0; i < times && err == nil; i++ {
+		if c.Lock == nil {
 			err = increment()
-		case "with a lock":
+		} else {
 			err = c.Lock.Do(ctx, increment)
-		case "in one step":
-			_, err = c.N.Add(ctx, 1)
-		}
-		if err != nil {
-			return struct{}{}, err
 		}
 	}
-	return struct{}{}, nil
+	return struct{}{}, err
 })
 
 func main() {
@@ -58,30 +50,28 @@ func main() {
 func run(ctx context.Context, out io.Writer) error {
 	m := manager.New()
 	defer m.Close()
-	p, err := pool.New(ctx, pool.Config{Workers: 3, Manager: m})
-	if err != nil {
-		return err
-	}
-	defer p.Close()
 	lock, err := manager.NewLock(m, "lock")
 	if err != nil {
 		return err
 	}
-	for _, how := range []string{"careless", "with a lock", "in one step"} {
+	for _, lock := range []*psync.Lock{nil, lock} {
+		how := "careless"
+		if lock != nil {
+			how = "with a lock"
+		}
 		n, err := manager.NewNumber(m, how, 0)
 		if err != nil {
 			return err
 		}
-		var counters []*pool.Future[struct{}]
-		for range 3 {
-			f, err := pool.Submit(ctx, p, count, Counter{how, n, lock})
-			if err != nil {
+		var all [processes]*process.Call[struct{}]
+		for i := range all {
+			all[i] = process.New(count, Counter{n, lock}, process.WithManager(m))
+			if err := all[i].Start(ctx); err != nil {
 				return err
 			}
-			counters = append(counters, f)
 		}
-		for _, f := range counters {
-			if _, err := f.Result(ctx); err != nil {
+		for _, p := range all {
+			if err := p.Join(ctx); err != nil {
 				return err
 			}
 		}
@@ -89,7 +79,7 @@ func run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s: %d of %d\n", how, got, 3*times)
+		fmt.Fprintf(out, "%s: %d of %d\n", how, got, processes*times)
 	}
 	return nil
 }

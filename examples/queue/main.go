@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/process"
@@ -22,13 +23,11 @@ type Range struct {
 	Into     *queue.Queue[int]
 }
 
-var produce = task.Define("produce", func(ctx context.Context, r Range) (struct{}, error) {
-	for n := r.From; n < r.To; n++ {
-		if err := r.Into.Put(ctx, n); err != nil { // waits while ten are queued
-			return struct{}{}, err
-		}
+var produce = task.Define("produce", func(ctx context.Context, r Range) (n int, err error) {
+	for n = r.From; n < r.To && err == nil; n++ {
+		err = r.Into.Put(ctx, n) // waits while ten are queued
 	}
-	return struct{}{}, nil
+	return n, err
 })
 
 var consume = task.Define("consume", func(ctx context.Context, q *queue.Queue[int]) (sum int, err error) {
@@ -52,21 +51,20 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var consumers []*process.Call[int]
-	for range 3 {
-		c := process.New(consume, q, process.WithManager(m))
-		if err := c.Start(ctx); err != nil {
-			return err
-		}
-		consumers = append(consumers, c)
+	sharing := process.WithManager(m)
+	producers := []*process.Call[int]{
+		process.New(produce, Range{0, 500, q}, sharing),
+		process.New(produce, Range{500, 1000, q}, sharing),
 	}
-	var producers []*process.Call[struct{}]
-	for _, r := range []Range{{0, 500, q}, {500, 1000, q}} {
-		p := process.New(produce, r, process.WithManager(m))
+	consumers := []*process.Call[int]{
+		process.New(consume, q, sharing),
+		process.New(consume, q, sharing),
+		process.New(consume, q, sharing),
+	}
+	for _, p := range slices.Concat(producers, consumers) {
 		if err := p.Start(ctx); err != nil {
 			return err
 		}
-		producers = append(producers, p)
 	}
 	for _, p := range producers {
 		if err := p.Join(ctx); err != nil {

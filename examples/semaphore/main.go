@@ -13,15 +13,14 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/manager"
-	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/process"
 	"github.com/feac4032/multiproc/task"
 )
 
-const jobs, permits = 6, 2
+const processes, permits = 6, 2
 
-// work uses objects by their names: a job sees those of its pool's manager.
-var work = task.Define("work", func(ctx context.Context, job int) (inside int, err error) {
+// work finds what is shared by its name, and returns how many were at it.
+var work = task.Define("work", func(ctx context.Context, n int) (atIt int, err error) {
 	gpus, err := manager.Semaphore(ctx, "gpus")
 	if err != nil {
 		return 0, err
@@ -31,17 +30,17 @@ var work = task.Define("work", func(ctx context.Context, job int) (inside int, e
 		return 0, err
 	}
 	err = gpus.Do(ctx, func() error {
-		if job == 0 {
+		if n == 0 {
 			os.Exit(9)
 		}
-		if inside, err = busy.Add(ctx, 1); err != nil {
+		if atIt, err = busy.Add(ctx, 1); err != nil {
 			return err
 		}
 		time.Sleep(20 * time.Millisecond) // the work itself
 		_, err = busy.Add(ctx, -1)
 		return err
 	})
-	return inside, err
+	return atIt, err
 })
 
 func main() {
@@ -58,32 +57,24 @@ func run(ctx context.Context, out io.Writer) error {
 	if _, err := manager.NewNumber(m, "busy", 0); err != nil {
 		return err
 	}
-	p, err := pool.New(ctx, pool.Config{Workers: jobs, Manager: m})
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	var all [jobs]*pool.Future[int]
+	var all [processes]*process.Call[int]
 	for i := range all {
-		if all[i], err = pool.Submit(ctx, p, work, i); err != nil {
+		all[i] = process.New(work, i, process.WithManager(m))
+		if err := all[i].Start(ctx); err != nil {
 			return err
 		}
 	}
-	most, done := 0, 0
-	for i, f := range all {
-		inside, err := f.Result(ctx)
-		var lost *pool.WorkerLostError
-		switch {
-		case errors.As(err, &lost):
-			fmt.Fprintf(out, "job %d: its worker exited with code %d\n", i, lost.ExitCode)
-		case err != nil:
+	most := 0
+	for i, p := range all {
+		atIt, err := p.Result(ctx)
+		if exit := new(process.ExitError); errors.As(err, &exit) {
+			fmt.Fprintln(out, "process", i, "exited with code", exit.Code)
+		} else if err != nil {
 			return err
-		default:
-			done++
-			most = max(most, inside)
 		}
+		most = max(most, atIt)
 	}
 	free, err := gpus.Value(ctx)
-	fmt.Fprintf(out, "%d jobs done, at most %d at a time, %d permits free\n", done, most, free)
+	fmt.Fprintf(out, "at most %d at a time, %d permits free at the end\n", most, free)
 	return err
 }
