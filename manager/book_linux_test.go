@@ -77,28 +77,26 @@ func (b *book) page(n int) page {
 	return cells[n*pageCells:][:pageCells]
 }
 
-// A page begins with how many things were begun, how many of them are done, and
-// whether there will be no more; the things follow.
+// A page begins with how many things were begun and how many of them are done; what
+// they were follows.
 func (p page) begin()     { p[0].Add(1) }
 func (p page) count()     { p[1].Add(1) }
-func (p page) end()       { p[2].Store(1) }
 func (p page) begun() int { return int(p[0].Load()) }
 func (p page) done() int  { return int(p[1].Load()) }
-func (p page) over() bool { return p[2].Load() != 0 }
 
 // full reports whether there is no room for more.
-func (p page) full() bool { return 3+p.done() == len(p) }
+func (p page) full() bool { return 2+p.done() == len(p) }
 
 // note says that what was begun last is done.
 func (p page) note(what uint64) {
-	p[3+p.done()].Store(what)
+	p[2+p.done()].Store(what)
 	p.count()
 }
 
 func (p page) notes() []uint64 {
 	all := make([]uint64, p.done())
 	for i := range all {
-		all[i] = p[3+i].Load()
+		all[i] = p[2+i].Load()
 	}
 	return all
 }

@@ -1,12 +1,13 @@
 package manager_test
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"math/rand/v2"
 	"os"
+	"sync"
 
 	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/manager"
@@ -249,30 +250,40 @@ func (h *hands) set(o *order, _ *answer) error {
 	return e.Set(h.ctx)
 }
 
-// item is what goes through queues. Its body begins with the sum of the rest.
+// item is what goes through queues. Its body is a stretch of noise that depends on
+// who has made it and when.
 type item struct {
 	From int // page of the producer in the book
 	Seq  int
 	Body []byte
 }
 
-const sumBytes = 4
+const (
+	maxSize = 1 << 20
+	places  = 1 << 12 // where a body may begin in the noise
+)
+
+var noise = sync.OnceValue(func() []byte {
+	b := make([]byte, maxSize+places)
+	if _, err := rand.NewChaCha8([32]byte{}).Read(b); err != nil {
+		panic(err)
+	}
+	return b
+})
 
 func newItem(from, seq, size int) item {
-	it := item{From: from, Seq: seq, Body: make([]byte, size)}
-	for i := sumBytes; i < size; i++ {
-		it.Body[i] = byte(i*7 + seq + from)
-	}
-	if size > sumBytes {
-		binary.BigEndian.PutUint32(it.Body, crc32.ChecksumIEEE(it.Body[sumBytes:]))
-	}
+	it := item{From: from, Seq: seq}
+	it.Body = it.body(size)
 	return it
+}
+
+func (it *item) body(size int) []byte {
+	return noise()[(it.From*61+it.Seq*7)%places:][:size]
 }
 
 // whole reports whether the item is as it was made.
 func (it *item) whole() bool {
-	n := len(it.Body)
-	return n <= sumBytes || binary.BigEndian.Uint32(it.Body) == crc32.ChecksumIEEE(it.Body[sumBytes:])
+	return len(it.Body) <= maxSize && bytes.Equal(it.Body, it.body(len(it.Body)))
 }
 
 // id is what a book calls the item.
@@ -344,15 +355,13 @@ func (h *hands) consume(o *order, _ *answer) error {
 	})
 }
 
-// loop does what ends only with the party; that it has ended is in the book too.
+// loop does what ends with the party, and is noted in the book.
 func (h *hands) loop(o *order, f func(context.Context, page) error) error {
 	b, err := bookAt(o.Book)
 	if err != nil {
 		return err
 	}
-	p := b.page(o.Page)
-	defer p.end()
-	return f(h.loops, p)
+	return f(h.loops, b.page(o.Page))
 }
 
 // lease takes K items of a joinable queue; a.Result is how many of these others

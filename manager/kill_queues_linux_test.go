@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/queue"
@@ -28,6 +30,7 @@ func (s *stage) bound(bounded bool) int {
 // shelf has what was got out of a queue, by producer, in the order in which the
 // test got it.
 type shelf struct {
+	n    atomic.Int64
 	seqs map[int][]int
 	torn int
 	err  error
@@ -47,6 +50,7 @@ func drains(ctx context.Context, q *queue.Queue[item]) *shelf {
 			if !it.whole() {
 				sh.torn++
 			}
+			sh.n.Add(1)
 			sh.seqs[it.From] = append(sh.seqs[it.From], it.Seq)
 		}
 	}()
@@ -57,7 +61,17 @@ func drains(ctx context.Context, q *queue.Queue[item]) *shelf {
 func (sh *shelf) all(s *stage, q *queue.Queue[item]) map[int][]int {
 	s.t.Helper()
 	s.must(q.Close())
-	<-sh.done
+	for ended := false; !ended; {
+		before := sh.n.Load()
+		select {
+		case <-sh.done:
+			ended = true
+		case <-time.After(soon):
+			if sh.n.Load() == before {
+				s.t.Fatalf("the queue is closed, and after %v neither an item nor the end has come", soon)
+			}
+		}
+	}
 	if sh.err != nil || sh.torn > 0 {
 		s.t.Errorf("got until %v, with %d torn items", sh.err, sh.torn)
 	}

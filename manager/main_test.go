@@ -2,6 +2,7 @@ package manager_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -18,9 +19,28 @@ func TestMain(m *testing.M) {
 		echoFrames()
 	}
 	worker.Init()
+	var leaks []func() []string
+	for _, gate := range gates {
+		leaks = append(leaks, gate())
+	}
 	// Processes share one guardian, which lives as long as the program.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/feac4032/multiproc/internal/spawn.(*instance).watch"))
+	guardian := goleak.IgnoreAnyFunction("github.com/feac4032/multiproc/internal/spawn.(*instance).watch")
+	goleak.VerifyTestMain(m, guardian, goleak.Cleanup(func(code int) {
+		if code == 0 {
+			for _, leaked := range leaks {
+				for _, what := range leaked() {
+					fmt.Fprintln(os.Stderr, "leaked:", what)
+					code = 1
+				}
+			}
+		}
+		os.Exit(code)
+	}))
 }
+
+// gates watch what is left behind besides goroutines: each notes what there is
+// before the tests, and returns what finds the rest after them.
+var gates []func() (leaked func() []string)
 
 // limit bounds what should take no time at all.
 const limit = 20 * time.Second

@@ -19,7 +19,7 @@ import (
 
 const (
 	// soon is how long others may take to go on after a party's end.
-	soon = time.Second
+	soon = slowed * time.Second
 
 	// jobLimit is the timeout of a job that is to end by it: time enough to get
 	// to where it is to end.
@@ -214,13 +214,17 @@ func (p *party) send(o order) error {
 type doing struct {
 	o    order
 	p    *party
+	page page // that shows how far it is; nil = it does one thing
 	done chan answer
 }
 
 // start gives an order, and does not wait until it is carried out.
 func (p *party) start(s *stage, o order) *doing {
 	s.t.Helper()
-	d := &doing{o, p, make(chan answer, 1)}
+	d := &doing{o: o, p: p, done: make(chan answer, 1)}
+	if o.Book != "" {
+		d.page = s.book.page(o.Page)
+	}
 	if d.o.K == 0 {
 		d.o.K = 1
 	}
@@ -233,16 +237,24 @@ func (p *party) start(s *stage, o order) *doing {
 	return d
 }
 
-// await returns the answer, which has to come soon.
+// await returns the answer, which has to come soon, and, of an order that does one
+// thing after the other, each of them.
 func (d *doing) await(s *stage) answer {
 	s.t.Helper()
-	select {
-	case a := <-d.done:
-		d.done <- a // for who asks again
-		return a
-	case <-time.After(soon):
-		s.t.Fatalf("%s: %s %s %q: not done after %v", d.p.name, d.o.Do, d.o.Kind, d.o.On, soon)
-		return answer{}
+	for {
+		before := 0
+		if d.page != nil {
+			before = d.page.done()
+		}
+		select {
+		case a := <-d.done:
+			d.done <- a // for who asks again
+			return a
+		case <-time.After(soon):
+			if d.page == nil || d.page.done() == before {
+				s.t.Fatalf("%s: %s %s %q: not done after %v", d.p.name, d.o.Do, d.o.Kind, d.o.On, soon)
+			}
+		}
 	}
 }
 
