@@ -35,6 +35,22 @@ var lockTimes = task.Define("lockTimes", func(ctx context.Context, n int) (time.
 	return time.Since(start), nil
 })
 
+// askTimes makes calls that do nothing, and returns how long they took: the round
+// trip of the link that a lock uses.
+var askTimes = task.Define("askTimes", func(ctx context.Context, n int) (time.Duration, error) {
+	event, err := manager.Event(ctx, "bench event")
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	for range n {
+		if _, err := event.IsSet(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(start), nil
+})
+
 // putTimes puts n items of 64 bytes.
 var putTimes = task.Define("putTimes", func(ctx context.Context, n int) (int, error) {
 	q, err := manager.Queue[[]byte](ctx, "bench queue")
@@ -99,16 +115,21 @@ func rawLink(b *testing.B) *ipc.Link {
 }
 
 // An acquire takes a round trip, a release none: together they should take hardly
-// more than a raw round trip. Both are measured in turns.
+// more than a raw round trip, which is measured in turns with them: that of a call
+// that does nothing over the same link, and that of a bare frame between two
+// processes that do nothing else.
 func BenchmarkLock(b *testing.B) {
 	s := setup(b, 2)
+	if _, err := manager.NewEvent(s.m, "bench event"); err != nil {
+		b.Fatal(err)
+	}
 	if _, err := manager.NewLock(s.m, "bench"); err != nil {
 		b.Fatal(err)
 	}
 	raw := rawLink(b)
 	ping, got := ipc.AppendPing(nil, 1), make([][]byte, 1)
 	const turn = 2000
-	var lockTook, rawTook time.Duration
+	var lockTook, rawTook, askTook time.Duration
 	n := 0
 	for b.Loop() {
 		start := time.Now()
@@ -126,12 +147,18 @@ func BenchmarkLock(b *testing.B) {
 			b.Fatal(err)
 		}
 		lockTook += took
+		if took, err = pool.Call(s.ctx, s.p, askTimes, turn); err != nil {
+			b.Fatal(err)
+		}
+		askTook += took
 		n += turn
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(rawTook.Nanoseconds())/float64(n), "ns/roundtrip")
+	b.ReportMetric(float64(rawTook.Nanoseconds())/float64(n), "ns/frame")
+	b.ReportMetric(float64(askTook.Nanoseconds())/float64(n), "ns/call")
 	b.ReportMetric(float64(lockTook.Nanoseconds())/float64(n), "ns/lock+release")
-	b.ReportMetric(float64(lockTook)/float64(rawTook), "lock/roundtrip")
+	b.ReportMetric(float64(lockTook)/float64(rawTook), "lock/frame")
+	b.ReportMetric(float64(lockTook)/float64(askTook), "lock/call")
 }
 
 // Items of 64 bytes from a worker to the supervisor.

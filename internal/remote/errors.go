@@ -2,7 +2,6 @@ package remote
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/feac4032/multiproc/internal/broker"
@@ -175,12 +174,4 @@ func appendCause(b []byte, cause error) []byte {
 		return appendNil(b)
 	}
 	return appendBin(b, task.NewFailure(cause).Append(nil))
-}
-
-// named puts an object's name in front of an error.
-func named(r Ref, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", r, err)
 }
