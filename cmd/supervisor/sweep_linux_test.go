@@ -203,7 +203,10 @@ func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) 
 func TestKillOfAWorker_CostsTheJobThatItRan(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	const n = 200000
+	n := 200000
+	if raceEnabled {
+		n = 40000 // which take as long there
+	}
 	os.WriteFile(filepath.Join(dir, "job.yaml"), fmt.Appendf(nil, "jobs:\n  - id: e\n    task: echo\n    foreach: {range: 1..%d}\n", n), 0o644)
 	cmd := exec.Command(os.Args[0], "run", "-workers", "2", "-state", "none", "-output", "none", "-report", "r.json", "-events", "ev.jsonl", "job.yaml")
 	cmd.Dir = dir

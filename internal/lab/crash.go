@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -140,11 +139,6 @@ func crashProcesses(ctx context.Context, workers int, fault string) (ok int, los
 		return 0, nil, fmt.Errorf("the %s came back", fault)
 	}
 	return ok, lost, nil
-}
-
-// openPool opens a pool of this program's tasks that prints nothing.
-func openPool(ctx context.Context, workers int) (*pool.Pool, error) {
-	return pool.New(ctx, pool.Config{Workers: workers, Stdout: io.Discard, Stderr: io.Discard})
 }
 
 // howItEnded says in a few words how a process did.

@@ -78,6 +78,3 @@ func threadTrips(ctx context.Context, message []byte, trips int) (time.Duration,
 	close(there)
 	return median, errors.Join(err, th.Join(ctx))
 }
-
-// micro gives a time in microseconds.
-func micro(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

@@ -4,38 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
+	"io"
 
+	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/process"
 	"github.com/feac4032/multiproc/task"
-	"github.com/feac4032/multiproc/thread"
 )
-
-// inThreads runs f in n threads at once, and returns when all have ended. The
-// errors are those of all.
-func inThreads(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
-	ts := make([]*thread.Thread, n)
-	var errs []error
-	for i := range ts {
-		ts[i] = thread.New(func(ctx context.Context) error { return f(ctx, i) })
-		errs = append(errs, ts[i].Start(ctx))
-	}
-	for _, t := range ts {
-		if err := t.Join(context.WithoutCancel(ctx)); !errors.Is(err, thread.ErrNotStarted) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // inProcesses runs a task in n processes at once, and returns their results when
 // all have ended. The errors are those of all.
-func inProcesses[In, Out any](ctx context.Context, n int, t task.Task[In, Out], in func(i int) In, opts ...process.Option) ([]Out, error) {
+func inProcesses[In, Out any](ctx context.Context, n int, t task.Task[In, Out], in func(i int) In) ([]Out, error) {
 	calls := make([]*process.Call[Out], n)
 	var errs []error
 	for i := range calls {
-		calls[i] = process.New(t, in(i), append(quietly(), opts...)...)
+		calls[i] = process.New(t, in(i), quietly()...)
 		errs = append(errs, calls[i].Start(ctx))
 	}
 	outs := make([]Out, n)
@@ -46,6 +28,11 @@ func inProcesses[In, Out any](ctx context.Context, n int, t task.Task[In, Out], 
 		}
 	}
 	return outs, errors.Join(errs...)
+}
+
+// openPool opens a pool of this program's tasks that prints nothing.
+func openPool(ctx context.Context, workers int) (*pool.Pool, error) {
+	return pool.New(ctx, pool.Config{Workers: workers, Stdout: io.Discard, Stderr: io.Discard})
 }
 
 // quietly keeps what a child says from the terminal, and ends it at once with the
@@ -72,18 +59,4 @@ func sacrifice[In, Out any](ctx context.Context, t task.Task[In, Out], in In, op
 		return exit, nil
 	}
 	return nil, err
-}
-
-// medianOf times f so many times, and gives the median.
-func medianOf(n int, f func() error) (time.Duration, error) {
-	took := make([]time.Duration, n)
-	for i := range took {
-		begin := time.Now()
-		if err := f(); err != nil {
-			return 0, err
-		}
-		took[i] = time.Since(begin)
-	}
-	slices.Sort(took)
-	return took[n/2], nil
 }

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"io"
 
-	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/pool"
-	"github.com/feac4032/multiproc/psync"
-	"github.com/feac4032/multiproc/queue"
 	"github.com/feac4032/multiproc/task"
+	"github.com/feac4032/multiproc/thread"
 )
 
 // party is what one of several does with the objects that they share. The same
@@ -20,24 +18,9 @@ type party[In, Out any] struct {
 	do   func(context.Context, In) (Out, error)
 }
 
+// parties defines the function of parties as a task of this name.
 func parties[In, Out any](name string, do func(context.Context, In) (Out, error)) party[In, Out] {
 	return party[In, Out]{task.Define(name, do), do}
-}
-
-// side is where parties run: in threads if it has no manager, else in processes.
-type side struct{ m *manager.Manager }
-
-func (s side) threads() bool { return s.m == nil }
-
-// onBoth does the same on both sides.
-func onBoth[T any](f func(s side) (T, error)) (threads, processes T, err error) {
-	if threads, err = f(side{}); err != nil {
-		return threads, processes, err
-	}
-	m := manager.New()
-	defer m.Close()
-	processes, err = f(side{m})
-	return threads, processes, err
 }
 
 // run runs a party for each argument, all at once, each in a thread or a process
@@ -92,60 +75,19 @@ func (p party[In, Out]) all(ctx context.Context, s side, ins []In) ([]Out, error
 	return outs, errors.Join(errs...)
 }
 
-// The objects of a side.
-
-func (s side) lock(name string) (*psync.Lock, error) {
-	if s.threads() {
-		return psync.NewLock(psync.Named(name)), nil
+// inThreads runs f in n threads at once, and returns when all have ended. The
+// errors are those of all.
+func inThreads(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+	ts := make([]*thread.Thread, n)
+	var errs []error
+	for i := range ts {
+		ts[i] = thread.New(func(ctx context.Context) error { return f(ctx, i) })
+		errs = append(errs, ts[i].Start(ctx))
 	}
-	return manager.NewLock(s.m, name)
-}
-
-func (s side) number(name string) (*psync.Number[int64], error) {
-	if s.threads() {
-		return psync.NewNumber(int64(0), psync.Named(name))
+	for _, t := range ts {
+		if err := t.Join(context.WithoutCancel(ctx)); !errors.Is(err, thread.ErrNotStarted) {
+			errs = append(errs, err)
+		}
 	}
-	return manager.NewNumber(s.m, name, int64(0))
-}
-
-func (s side) array(name string, n int) (*psync.Array[int64], error) {
-	if s.threads() {
-		return psync.NewArray(make([]int64, n), psync.Named(name))
-	}
-	return manager.NewArray(s.m, name, make([]int64, n))
-}
-
-func (s side) condition(name string) (*psync.Condition, error) {
-	if s.threads() {
-		return psync.NewCondition(nil, psync.Named(name))
-	}
-	return manager.NewCondition(s.m, name, nil)
-}
-
-func (s side) semaphore(name string, n int) (*psync.Semaphore, error) {
-	if s.threads() {
-		return psync.NewSemaphore(n, psync.Named(name))
-	}
-	return manager.NewSemaphore(s.m, name, n)
-}
-
-func (s side) barrier(name string, n int) (*psync.Barrier, error) {
-	if s.threads() {
-		return psync.NewBarrier(n, nil, psync.Named(name))
-	}
-	return manager.NewBarrier(s.m, name, n, nil)
-}
-
-func (s side) event(name string) (*psync.Event, error) {
-	if s.threads() {
-		return psync.NewEvent(psync.Named(name)), nil
-	}
-	return manager.NewEvent(s.m, name)
-}
-
-func (s side) queue(name string, n int) (*queue.Queue[int64], error) {
-	if s.threads() {
-		return queue.New[int64](n, queue.Named(name)), nil
-	}
-	return manager.NewQueue[int64](s.m, name, n)
+	return errors.Join(errs...)
 }
