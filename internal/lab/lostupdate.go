@@ -23,10 +23,9 @@ type counting struct {
 }
 
 const (
-	bare     = "without a lock"
-	locked   = "with a lock"
-	inOneGo  = "as one step (Add)"
-	perParty = 200
+	bare    = "without a lock"
+	locked  = "with a lock"
+	inOneGo = "as one step (Add)"
 )
 
 var countParty = parties("lab/lost-update", func(ctx context.Context, c counting) (struct{}, error) {
@@ -57,9 +56,10 @@ var countParty = parties("lab/lost-update", func(ctx context.Context, c counting
 
 func tryLostUpdate(ctx context.Context, t *trial) (bool, error) {
 	n := max(2, t.workers)
-	want := int64(n * perParty)
+	each := max(50, 400/n)
+	want := int64(n * each)
 	t.count("parties", n, n)
-	t.count("each adds 1, so many times", perParty, perParty)
+	t.count("each adds 1, so many times", each, each)
 	holds := true
 	for _, how := range []string{bare, locked, inOneGo} {
 		attempt := 0
@@ -75,7 +75,7 @@ func tryLostUpdate(ctx context.Context, t *trial) (bool, error) {
 			}
 			all := make([]counting, n)
 			for i := range all {
-				all[i] = counting{number, lock, how, perParty}
+				all[i] = counting{number, lock, how, each}
 			}
 			if _, err := countParty.all(ctx, s, all); err != nil {
 				return 0, err

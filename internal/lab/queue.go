@@ -14,10 +14,11 @@ var throughQueue = Experiment{
 	run:   tryQueue,
 }
 
-const (
-	queueSize  = 100
-	queueItems = 2000
-)
+const queueSize = 100
+
+// queueItems is how many items each of n producers puts: fewer where there are
+// many, so that the number of parties does not make it long.
+func queueItems(n int) int { return max(100, 2000/n) }
 
 // exchange is what one party does with a queue.
 type exchange struct {
@@ -57,6 +58,7 @@ var queueParty = parties("lab/queue", func(ctx context.Context, e exchange) (x e
 
 func tryQueue(ctx context.Context, t *trial) (bool, error) {
 	n := max(1, t.workers/2)
+	each := queueItems(n)
 	type result struct {
 		transfer
 		rate float64
@@ -72,7 +74,7 @@ func tryQueue(ctx context.Context, t *trial) (bool, error) {
 		}
 		all := make([]exchange, 0, 2*n)
 		for i := range n {
-			all = append(all, exchange{q, ready, 0, queueItems}, exchange{q, ready, 1 + int64(i)*queueItems, queueItems})
+			all = append(all, exchange{q, ready, 0, int64(each)}, exchange{q, ready, 1 + int64(i*each), int64(each)})
 		}
 		seen, err := queueParty.all(ctx, s, all)
 		if err != nil {
@@ -84,18 +86,18 @@ func tryQueue(ctx context.Context, t *trial) (bool, error) {
 			lists = append(lists, one.Items)
 			begin, end = min(begin, one.Begin), max(end, one.End)
 		}
-		return result{transferred(lists, n, queueItems), float64(n*queueItems) / time.Duration(end-begin).Seconds()}, nil
+		return result{transferred(lists, n, each), float64(n*each) / time.Duration(end-begin).Seconds()}, nil
 	})
 	if err != nil {
 		return false, err
 	}
 	t.count("producers, and as many consumers", n, n)
 	t.count("room in the queue", queueSize, queueSize)
-	t.count("items put", n*queueItems, n*queueItems)
+	t.count("items put", n*each, n*each)
 	t.count("items got", threads.got, processes.got)
 	t.count("got twice", threads.twice, processes.twice)
 	t.count("out of their producer's order", threads.disordered, processes.disordered)
 	t.note("rate", "items/s", threads.rate, processes.rate)
-	good := func(r result) bool { return r.got == n*queueItems && r.twice == 0 && r.disordered == 0 }
+	good := func(r result) bool { return r.got == n*each && r.twice == 0 && r.disordered == 0 }
 	return good(threads) && good(processes), nil
 }
