@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/feac4032/multiproc/internal/owner"
+	"github.com/feac4032/multiproc/psync"
 )
 
 func TestJoin_OfItselfIsACycleOfOne(t *testing.T) {
@@ -79,22 +80,44 @@ type latch struct{ holder *owner.Owner }
 func (l *latch) Resource() string     { return "a latch" }
 func (l *latch) Holder() *owner.Owner { return l.holder }
 
+// spy is free, and says that somebody asked.
+type spy chan struct{}
+
+func (s spy) Resource() string { return "a spy" }
+func (s spy) Holder() *owner.Owner {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// spyOn tells of the next search that comes by what o waits for. Whatever begins
+// to wait then is behind that search.
+func spyOn(t *testing.T, o *owner.Owner) spy {
+	t.Helper()
+	s := make(spy, 1)
+	if err := o.Wait(s); err != nil {
+		t.Fatal(err)
+	}
+	<-s // that was the search of this wait
+	return s
+}
+
 func TestJoin_IsAWaitLikeThatForALock(t *testing.T) {
 	t.Parallel()
 	held := &latch{owner.New(owner.Identity{Name: "main"})}
 	joining := make(chan struct{})
 	th := start(t, New(func(ctx context.Context) error {
 		<-joining
-		me := owner.From(ctx)
-		for { // until the other one is seen to wait
-			if err := me.Wait(held); err != nil {
-				return err
-			}
-			me.Unwait(held)
-		}
+		return owner.From(ctx).Wait(held)
 	}))
+	searched := spyOn(t, th.own)
+	go func() {
+		<-searched
+		close(joining)
+	}()
 	ctx := owner.With(within(t), held.holder)
-	close(joining)
 	err := th.Join(ctx)
 	var cycle *DeadlockError
 	if !errors.As(err, &cycle) || len(cycle.Cycle) != 2 || cycle.Cycle[1].Resource != "the end of "+th.Name() {
@@ -103,6 +126,51 @@ func TestJoin_IsAWaitLikeThatForALock(t *testing.T) {
 	// The join has left nothing in the graph.
 	if err := th.own.Wait(held); err != nil {
 		t.Errorf("a later wait for the latch: %v", err)
+	}
+}
+
+func TestJoin_GivesWayToWhoMustHaveItsLockAgain(t *testing.T) {
+	t.Parallel()
+	ctx, end := psync.WithOwner(within(t), psync.Named("joiner"))
+	defer end()
+	ready, err := psync.NewCondition(nil, psync.Named("ready"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	impatient, giveUp := context.WithCancel(ctx)
+	waiting := make(chan struct{})
+	th := start(t, New(func(ctx context.Context) error {
+		held, err := ready.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer held.Release()
+		close(waiting)
+		ctx, cancel := context.WithCancel(ctx)
+		defer context.AfterFunc(impatient, cancel)()
+		_, err = ready.Wait(ctx)
+		return err
+	}))
+	<-waiting
+	held, err := ready.Acquire(ctx) // so that it waits, and must have the lock again
+	if err != nil {
+		t.Fatal(err)
+	}
+	searched := spyOn(t, th.own)
+	joined := make(chan error)
+	go func() { joined <- th.Join(ctx) }()
+	<-searched // by the join
+	giveUp()
+	err = <-joined
+	var cycle *DeadlockError
+	if !errors.As(err, &cycle) || len(cycle.Cycle) != 2 || cycle.Cycle[0].Waiter.Name != "joiner" {
+		t.Errorf("Join: %v, want the cycle that the thread has closed", err)
+	}
+	if err := held.Release(); err != nil {
+		t.Error(err)
+	}
+	if err := th.Join(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Join: %v, want what the wait returned", err)
 	}
 }
 

@@ -148,8 +148,9 @@ func (t *Thread) end(err error) {
 //
 // If ctx ends first, the error is ErrAlive and that of ctx, both by errors.Is,
 // and the thread goes on. Before Start the error is ErrNotStarted, after Close
-// ErrClosed. It is ErrDeadlock, at once, if the owner of ctx is the thread itself,
-// or if the thread waits, through whatever others, for what that owner holds.
+// ErrClosed. It is ErrDeadlock if the owner of ctx is the thread itself, or if the
+// thread waits, through whatever others, for what that owner holds: mostly at once;
+// later, if it is a wait for a condition that has to take its lock again.
 // join(timeout) in Python.
 func (t *Thread) Join(ctx context.Context) error {
 	t.mu.Lock()
@@ -176,28 +177,44 @@ func (t *Thread) Join(ctx context.Context) error {
 
 // await waits for the end of a thread that was started.
 func (t *Thread) await(ctx context.Context) error {
-	if ctx.Err() == nil { // who does not want to wait closes no cycle
-		waiter, end := owner.From(ctx), (*ending)(t)
-		if err := waiter.Wait(end); err != nil {
-			select {
-			case <-t.done: // in the meantime
-				return nil
-			default:
-				return err
-			}
+	err := t.waitEnd(ctx)
+	select {
+	case <-t.done: // in the meantime
+		return nil
+	default:
+		return err
+	}
+}
+
+func (t *Thread) waitEnd(ctx context.Context) error {
+	var refused refusal
+	if waiter := owner.From(ctx); waiter != nil && ctx.Err() == nil { // who does not want to wait closes no cycle
+		refused = make(refusal, 1)
+		end := (*ending)(t)
+		if err := waiter.WaitAs(refused, end); err != nil {
+			return err
 		}
 		defer waiter.Unwait(end)
 	}
 	select {
 	case <-t.done:
 		return nil
+	case err := <-refused:
+		return err
 	case <-ctx.Done():
-	}
-	select {
-	case <-t.done:
-		return nil
-	default:
 		return fmt.Errorf("%w: %w", ErrAlive, overError(ctx))
+	}
+}
+
+// refusal ends a join that has begun, because somebody who cannot be refused waits
+// for what the joiner holds.
+type refusal chan *owner.DeadlockError
+
+// Refuse implements owner.Waiter. A join ends once, whoever else wants it to.
+func (r refusal) Refuse(err *owner.DeadlockError) {
+	select {
+	case r <- err:
+	default:
 	}
 }
 
