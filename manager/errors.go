@@ -38,11 +38,20 @@ var (
 	ErrLost = broker.ErrLost
 )
 
-// listed is how many names an error lists.
-const listed = 20
+const (
+	// listed is how many names an error lists.
+	listed = 20
+
+	// searched is among how many names one that was meant is looked for: workers
+	// ask, and all others wait meanwhile.
+	searched = 1000
+)
 
 // notFound says what there is instead.
 func (m *Manager) notFound(kind, name string) error {
+	if n := len(m.names) + len(m.declared); n > searched {
+		return fmt.Errorf("%s %q: %w. There are %d others", kind, name, ErrNotFound, n)
+	}
 	var names []string
 	for n, e := range m.names {
 		names = append(names, fmt.Sprintf("%q (%s)", n, e.ref.Kind))

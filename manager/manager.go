@@ -58,8 +58,11 @@ type entry struct {
 // Option is an optional property of a manager.
 type Option func(*Manager)
 
+// maxMade is how many objects there may be for one more to be made by being opened.
+const maxMade = 1 << 16
+
 // Lax lets objects of these kinds, or of all if none is given, be made by being
-// opened. Without it, opening what nobody has made is ErrNotFound, so that a
+// opened, up to 65,536 in all. Without it, opening what nobody has made is ErrNotFound, so that a
 // name with a typing error in it is found out.
 func Lax(kinds ...Kind) Option {
 	return func(m *Manager) {
@@ -183,6 +186,9 @@ func (t table) Open(r *remote.OpenRequest) (remote.Ref, error) {
 	}
 	if m.closed {
 		return remote.Ref{}, fmt.Errorf("%s %q: manager closed: %w", r.Kind, r.Name, ErrRemoved)
+	}
+	if len(m.names) >= maxMade {
+		return remote.Ref{}, fmt.Errorf("%s %q: %w, and there are %d objects: no more are made by being opened", r.Kind, r.Name, ErrNotFound, len(m.names))
 	}
 	d := m.declared[r.Name]
 	if d == nil && !m.laxAll && !m.lax[Kind(r.Kind)] {

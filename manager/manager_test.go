@@ -136,6 +136,26 @@ func TestLax_MakesWhatIsOpened(t *testing.T) {
 	}
 }
 
+// Workers ask for names: what they ask for is bounded, and what it costs to say no.
+func TestLax_MakesNoMoreThanItSays(t *testing.T) {
+	t.Parallel()
+	ctx, m := here(t, manager.Lax(manager.KindEvent))
+	for i := range 1 << 16 {
+		if _, err := manager.Event(ctx, fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := manager.Event(ctx, "one more"); !errors.Is(err, manager.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	if _, err := manager.Lock(ctx, "lock"); !errors.Is(err, manager.ErrNotFound) || len(err.Error()) > 200 {
+		t.Errorf("got %v, want a short ErrNotFound", err)
+	}
+	if _, err := manager.NewEvent(m, "by hand"); err != nil {
+		t.Errorf("made by hand: %v", err)
+	}
+}
+
 // drain gets from a queue until it cannot.
 var drain = task.Define("drain", func(ctx context.Context, q *queue.Queue[int]) (int, error) {
 	for n := 0; ; n++ {

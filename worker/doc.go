@@ -39,6 +39,14 @@
 // A task that panics has failed. A panic on a goroutine that a task has started
 // ends the process, as in any Go program, and so does os.Exit.
 //
+// # Shared objects
+//
+// The contexts of jobs lead to the queues, locks and other objects of the
+// supervisor, which package manager opens by their names; so does, for goroutines
+// of other contexts, the process itself. A job is an owner of what it acquires: when
+// its function has returned, in whatever way, that is given back, and whoever gets
+// it next is told.
+//
 // # Output
 //
 // What a program prints goes to a file or pipe of the supervisor, never into the
