@@ -95,22 +95,31 @@ type chaotic struct {
 	took, added page
 }
 
-// take acquires a lock and makes good what whoever held it has left.
-func (c *chaotic) take(ctx context.Context, i int) (psync.Held, error) {
+// take acquires a lock, makes good what whoever held it has left, and calls f.
+func (c *chaotic) take(ctx context.Context, i int, f func() error) (err error) {
 	l, err := hold(ctx, chaosLocks[i].kind, chaosLocks[i].name)
 	if err != nil {
-		return psync.Held{}, err
+		return err
 	}
 	held, err := l.Acquire(ctx)
 	if err != nil {
-		return held, err
+		return err
 	}
-	ctx = context.WithoutCancel(ctx)
-	err = c.check(ctx, i, held.Abandoned)
-	if err == nil && c.IntN(3) == 0 {
-		err = c.change(ctx, i)
+	defer func() {
+		if e := held.Release(); e != nil {
+			err = errors.Join(err, e)
+		}
+	}()
+	whole := context.WithoutCancel(ctx)
+	if err := c.check(whole, i, held.Abandoned); err != nil {
+		return err
 	}
-	return held, err
+	if c.IntN(3) == 0 {
+		if err := c.change(whole, i); err != nil {
+			return err
+		}
+	}
+	return f()
 }
 
 // check compares what a lock guards.
@@ -144,45 +153,37 @@ func (c *chaotic) change(ctx context.Context, i int) error {
 	return pair.Store(ctx, 1, v)
 }
 
-// give releases what was taken.
-func give(held *psync.Held, err *error) {
-	if e := held.Release(); e != nil {
-		*err = errors.Join(*err, e)
+// locks takes some in any order, which may close a circle.
+func (c *chaotic) locks(ctx context.Context) error {
+	order := c.Perm(len(chaosLocks))[:1+c.IntN(3)]
+	var next func() error
+	next = func() error {
+		if len(order) == 0 {
+			return nil
+		}
+		i := order[0]
+		order = order[1:]
+		return c.take(ctx, i, next)
 	}
+	return next()
 }
 
-// locks takes some in any order, which may close a circle.
-func (c *chaotic) locks(ctx context.Context) (err error) {
-	for _, i := range c.Perm(len(chaosLocks))[:1+c.IntN(3)] {
-		var held psync.Held
-		held, err = c.take(ctx, i)
-		defer give(&held, &err)
+func (c *chaotic) condition(ctx context.Context) error {
+	const i = 3
+	return c.take(ctx, i, func() error {
+		cond, err := manager.Condition(ctx, chaosLocks[i].name)
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (c *chaotic) condition(ctx context.Context) (err error) {
-	const i = 3
-	held, err := c.take(ctx, i)
-	defer give(&held, &err)
-	if err != nil {
-		return err
-	}
-	cond, err := manager.Condition(ctx, chaosLocks[i].name)
-	if err != nil {
-		return err
-	}
-	if c.IntN(2) == 0 {
-		return cond.Notify(ctx, 1+c.IntN(2))
-	}
-	left, err := cond.Wait(ctx)
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return c.check(context.WithoutCancel(ctx), i, left)
+		if c.IntN(2) == 0 {
+			return cond.Notify(ctx, 1+c.IntN(2))
+		}
+		left, err := cond.Wait(ctx)
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return c.check(context.WithoutCancel(ctx), i, left)
+	})
 }
 
 func (c *chaotic) semaphore(ctx context.Context) error {

@@ -24,6 +24,7 @@ type order struct {
 	On   string // name of the object
 	K    int    // how often, how many, or the size of items
 	Most int    // items; 0 = no end
+	Free bool   // it is done on no owner's behalf, but for the whole process
 	Book string // path of the book
 	Page int    // of the party in the book
 }
@@ -300,11 +301,15 @@ func (h *hands) put(o *order, _ *answer) error {
 
 // get gets one item; a.Result is who has put it.
 func (h *hands) get(o *order, a *answer) error {
-	q, err := manager.Queue[item](h.ctx, o.On)
+	ctx := h.ctx
+	if o.Free {
+		ctx = context.Background()
+	}
+	q, err := manager.Queue[item](ctx, o.On)
 	if err != nil {
 		return err
 	}
-	it, err := q.Get(h.ctx)
+	it, err := q.Get(ctx)
 	a.Result = it.From
 	return err
 }
