@@ -140,16 +140,23 @@ func ExampleCondition_Wait() {
 	// <nil>
 }
 
-// One who waits and gives up takes no notification with him.
+// Who waits and ends, or gives up, takes no notification with him: it goes to the
+// next.
 func ExampleCondition_Notify() {
 	ctx, end := psync.WithOwner(context.Background())
 	defer end()
 	lock := psync.NewLock()
-	come, _ := psync.NewCondition(lock)  // somebody has come to wait
-	ready, _ := psync.NewCondition(lock) // for which they wait
+	come, err := psync.NewCondition(lock) // somebody has come to wait
+	if err != nil {
+		log.Fatal(err)
+	}
+	ready, err := psync.NewCondition(lock) // for which they wait
+	if err != nil {
+		log.Fatal(err)
+	}
 	waiting := 0
-	wait := func(ctx context.Context) error {
-		return ready.Do(ctx, func() error {
+	wait := func(ctx context.Context, outcome chan<- error) {
+		outcome <- ready.Do(ctx, func() error {
 			waiting++
 			if err := come.Notify(ctx, 1); err != nil {
 				return err
@@ -158,32 +165,33 @@ func ExampleCondition_Notify() {
 			return err
 		})
 	}
-	first, second := thread.New(wait, thread.WithName("first")), thread.New(wait, thread.WithName("second"))
-	err := lock.Do(ctx, func() error {
-		for i, t := range []*thread.Thread{first, second} {
-			if err := t.Start(ctx); err != nil {
-				return err
-			}
-			if _, err := come.WaitFor(ctx, func() bool { return waiting == i+1 }); err != nil {
-				return err
-			}
+	first, leave := psync.WithOwner(context.Background())
+	second, leaveToo := psync.WithOwner(context.Background())
+	defer leaveToo()
+	ofFirst, ofSecond := make(chan error), make(chan error)
+	err = lock.Do(ctx, func() error {
+		go wait(first, ofFirst)
+		if _, err := come.WaitFor(ctx, func() bool { return waiting == 1 }); err != nil {
+			return err
 		}
-		return first.Terminate() // ends its context
+		go wait(second, ofSecond)
+		_, err := come.WaitFor(ctx, func() bool { return waiting == 2 })
+		return err
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(errors.Is(first.Join(ctx), context.Canceled))
+	leave()
+	fmt.Println(errors.Is(<-ofFirst, psync.ErrEnded))
 	if err := lock.Do(ctx, func() error { return ready.Notify(ctx, 1) }); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(second.Join(ctx))
+	fmt.Println(<-ofSecond)
 	// Output:
 	// true
 	// <nil>
 }
 
-// All go on together, each with an index of its own; the action has run by then.
 // A barrier at which somebody gives up is broken for all, until Reset.
 func ExampleBarrier_Wait() {
 	ctx := context.Background()
