@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/feac4032/multiproc/internal/broker"
 	"github.com/feac4032/multiproc/internal/remote"
 )
@@ -38,12 +36,6 @@ func NewJoinable[T any](n int, opts ...JoinableOption) *Joinable[T] {
 		q.MaxDeliveries = o.maxDeliveries
 	}
 	q.OnPoison = o.onPoisoned
-	if q.OnPoison == nil {
-		q.OnPoison = func(p Poisoned) {
-			hclog.Default().Warn("item given up: its owners ended",
-				"queue", o.name, "deliveries", p.Deliveries, "owner", p.Last.Identity.String(), "cause", p.Last.Cause)
-		}
-	}
 	return OverJoinable[T](&Memory{q}, Named(o.name))
 }
 
@@ -75,8 +67,8 @@ func MaxDeliveries(n int) JoinableOption {
 type Poisoned = broker.Poisoned
 
 // OnPoisoned has f called with every item that is given up, before those who Join
-// are told. It must not block. Without it such an item is logged to hclog's
-// default logger.
+// are told, by the goroutine that ends the owner: it must not block. Without it
+// such an item is logged to hclog's default logger, as is a panic of f.
 func OnPoisoned(f func(Poisoned)) JoinableOption {
 	return joinableOption(func(o *options) { o.onPoisoned = f })
 }

@@ -79,6 +79,39 @@ func TestJoinable_LogsWhatItGivesUp(t *testing.T) {
 	}
 }
 
+// Not parallel: it replaces hclog's default logger.
+func TestJoinable_PanicOfItsCallbackKeepsNobodyWaiting(t *testing.T) {
+	var text bytes.Buffer
+	old := hclog.SetDefault(hclog.New(&hclog.LoggerOptions{Output: &text, Mutex: new(sync.Mutex)}))
+	defer hclog.SetDefault(old)
+	q := queue.NewJoinable[string](0, queue.Named("photos"), queue.MaxDeliveries(1),
+		queue.OnPoisoned(func(queue.Poisoned) { panic("the shelf has fallen") }))
+	other := queue.NewJoinable[string](0)
+	ctx, end := someone(t, "o")
+	for _, q := range []*queue.Joinable[string]{other, q} {
+		if err := q.Put(ctx, "bad.jpg"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.Lease(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	joined := make(chan error)
+	go func() { joined <- q.Join(t.Context()) }()
+	end(nil)
+	if err := <-joined; err != nil {
+		t.Errorf("Join: %v", err)
+	}
+	if n, err := other.Len(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d items are back in the other queue, %v, want 1", n, err)
+	}
+	for _, want := range []string{"[ERROR]", "photos", "the shelf has fallen", "joinable_test.go"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the log lacks %q: %s", want, text.String())
+		}
+	}
+}
+
 func TestJoinable_ErrorsNameTheQueueAndTheCall(t *testing.T) {
 	t.Parallel()
 	q := queue.NewJoinable[int](0, queue.Named("photos"))

@@ -2,22 +2,11 @@ package broker
 
 import "github.com/feac4032/multiproc/internal/owner"
 
-// MaxDeliveries is how many owners may end with an item in their hands before a
-// queue gives it up, unless its field says otherwise.
-const MaxDeliveries = 2
-
 // Leased is an item that was handed out and is not done yet.
 type Leased struct {
 	Item     []byte
 	Lease    uint64 // what Done and Return take; no other lease of the queue has it
 	Delivery int    // how often the item was handed out, this time included
-}
-
-// Poisoned is an item that a queue has given up.
-type Poisoned struct {
-	Item       []byte
-	Deliveries int              // how often it was handed out
-	Last       *owner.Abandoned // who had it last
 }
 
 // taken is an item that was handed out at least once.
@@ -232,13 +221,10 @@ func (q *Queue) OwnerEnded(o *owner.Owner) {
 	q.serve(&out)
 	q.admit(&out)
 	q.conclude(&out)
-	report := q.OnPoison
 	q.mu.Unlock()
-	if report != nil {
-		for _, p := range poisoned {
-			p.Last = o.Abandoned()
-			report(p)
-		}
+	for _, p := range poisoned {
+		p.Last = o.Abandoned()
+		q.report(p)
 	}
 	out.run()
 }

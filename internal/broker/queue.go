@@ -27,8 +27,9 @@ type Queue struct {
 	// counts as done. It and OnPoison are set before the queue is used.
 	MaxDeliveries int
 
-	// OnPoison, if not nil, is told of every item that is given up so. No lock is
-	// held, and nobody who waits has been told yet. It must not block.
+	// OnPoison is told of every item that is given up so, which is logged if it is
+	// nil, as is its panic. No lock is held, and nobody who waits has been told yet.
+	// It must not block.
 	OnPoison func(Poisoned)
 
 	name  string
