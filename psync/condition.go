@@ -33,9 +33,12 @@ func NewCondition(lock Locker, opts ...Option) (*Condition, error) {
 	if lock == nil {
 		lock = NewRLock(opts...)
 	}
+	l := label{"condition", nameOf(opts)}
 	mine, ok := lock.backend().(local.Lock)
-	if !ok {
-		l := label{"condition", nameOf(opts)}
+	switch {
+	case lock.backend() == nil:
+		return nil, l.failed("new", fmt.Errorf("its lock: %w", errZero))
+	case !ok:
 		return nil, l.failed("new", ErrUnsupported)
 	}
 	return OverCondition(local.Condition{Lock: mine, C: broker.NewCondition(nameOf(opts), mine.L)}, opts...), nil
@@ -79,7 +82,9 @@ func (c *Condition) Do(ctx context.Context, f func() error) error {
 // or ErrRemoved, because nobody can hold it any more.
 //
 // Abandoned says who held the lock meanwhile and has ended without releasing it;
-// nil if all released it.
+// nil if all released it. An owner that ends while it waits passes its notification
+// on, but one that had the lock again already takes it along: who finds the lock
+// abandoned, here or by [Held], makes sure by NotifyAll that nobody waits for that.
 func (c *Condition) Wait(ctx context.Context) (*Abandoned, error) {
 	if err := c.begin(ctx, "wait"); err != nil {
 		return nil, err

@@ -6,7 +6,8 @@ import (
 )
 
 // Held is a lock or permit that was acquired. It belongs to the goroutine that
-// acquired it.
+// acquired it. A copy of it is the same one: release only one of them, since the
+// other does not know, and would release what may be somebody else's by then.
 type Held struct {
 	// Abandoned is nil if the lock or permit was given back by who had it before.
 	// Else that owner has ended without giving it back: what the lock protects
