@@ -122,6 +122,8 @@ func (h *hands) carryOut(o *order, a *answer) error {
 		"get":     h.get,
 		"produce": h.produce,
 		"consume": h.consume,
+		"say":     h.say,
+		"hear":    h.hear,
 		"lease":   h.lease,
 		"done":    h.done,
 		"work":    h.work,
@@ -358,6 +360,34 @@ func (h *hands) consume(o *order, _ *answer) error {
 		}
 		return errors.New("the book is full")
 	})
+}
+
+// say puts K messages into the second end of a pipe.
+func (h *hands) say(o *order, _ *answer) error {
+	_, end, err := manager.Pipe[int](h.ctx, o.On)
+	for i := 0; i < o.K && err == nil; i++ {
+		err = end.Put(h.ctx, i)
+	}
+	return err
+}
+
+// hear gets what comes out of the first end, until the other one is closed; the
+// result is how many messages that were.
+func (h *hands) hear(o *order, a *answer) error {
+	end, _, err := manager.Pipe[int](h.ctx, o.On)
+	if err != nil {
+		return err
+	}
+	for i, err := range end.All(h.ctx) {
+		if err != nil {
+			return err
+		}
+		if i != a.Result {
+			return fmt.Errorf("message %d after %d", i, a.Result)
+		}
+		a.Result++
+	}
+	return nil
 }
 
 // loop does what ends with the party, and is noted in the book.

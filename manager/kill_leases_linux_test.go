@@ -2,9 +2,11 @@ package manager_test
 
 import (
 	"slices"
+	"time"
 
 	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/queue"
+	"github.com/feac4032/multiproc/task"
 )
 
 // joinable makes a joinable queue with n items, and more to come.
@@ -107,4 +109,65 @@ func workerOnLeases(s *stage, others troupe, e *ending) {
 		s.t.Errorf("%d items were not done, and %s, which %s, was at %d", open, v.name, e.name, may)
 	}
 	s.joined(q)
+}
+
+// poisonedByItem: two parties, one after the other, end with the same item. It is
+// given up, and reported, and does not keep those who join waiting.
+func poisonedByItem(s *stage, _ troupe, e *ending) {
+	s.t.Helper()
+	name := s.name("joinable")
+	reports := make(chan queue.Poisoned, 1)
+	q, err := manager.NewJoinable[item](s.m, name, 0, manager.OnPoisoned(func(p queue.Poisoned) { reports <- p }))
+	s.must(err)
+	s.must(q.Put(s.ctx, newItem(0, 7, 1)))
+	var v *party
+	for again := range 2 {
+		v = s.victim(e)
+		d := v.start(s, order{Do: "lease", On: name})
+		if a := d.finish(s); a.Result != again {
+			s.t.Errorf("%d had the item before, want %d", a.Result, again)
+		}
+		s.end(v, e)
+		s.dead(v, e)
+	}
+	select {
+	case p := <-reports:
+		var it item
+		s.must(task.Decode(p.Item, &it))
+		if it.Seq != 7 || p.Deliveries != 2 || p.Last == nil {
+			s.t.Errorf("item %d was given up after %d deliveries, the last to %v", it.Seq, p.Deliveries, p.Last)
+			return
+		}
+		var a answer
+		a.inherit(p.Last)
+		s.blames(a.Left[0], v, e)
+	case <-time.After(soon):
+		s.t.Fatal("nothing is reported")
+	}
+	s.joined(q)
+}
+
+// holderOfPipeEnd: a process ends that alone has an end of a pipe. At the other one
+// all comes out that it has said, and then the end of file.
+func holderOfPipeEnd(s *stage, others troupe, e *ending) {
+	s.t.Helper()
+	name := s.name("pipe")
+	_, end, err := manager.NewPipe[int](s.m, name)
+	s.must(err)
+	v := s.victim(e)
+	listener, _ := s.one(others)
+	o := order{Do: "say", On: name, K: 1 + s.IntN(50)}
+	said := v.start(s, o)
+	said.finish(s)
+	want := o.K
+	o.Do = "hear"
+	d := listener.start(s, o)
+	s.end(v, e)
+	s.dead(v, e)
+	if v.kind == "job" && e.name != killed.name {
+		s.must(end.Close()) // which belongs to the process, and that lives on
+	}
+	if a := d.finish(s); a.Result != want {
+		s.t.Errorf("%d messages came of %d", a.Result, want)
+	}
 }

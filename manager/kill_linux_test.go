@@ -51,6 +51,8 @@ var scenes = []struct {
 	{"waits for an item", waiterForItem},
 	{"has leases", holderOfLeases},
 	{"works through leases", workerOnLeases},
+	{"leases an item that is the end of many", poisonedByItem},
+	{"has an end of a pipe", holderOfPipeEnd},
 }
 
 // Whatever a process or job is at when it is killed, or ends in another way, the

@@ -322,6 +322,7 @@ var endings = []ending{
 	{name: "panics", of: []string{"process", "job"}, do: told("panic"), cause: []string{"dropped it"}, fails: true},
 	{name: "fails", of: []string{"process", "job", "goroutine"}, do: told("fail"), cause: []string{errGivenUp.Error()}, fails: true},
 	returns,
+	{name: "exits", of: []string{"process"}, do: told("exit"), cause: []string{"code 3"}, fails: true},
 	{name: "is cancelled", of: []string{"process", "job", "goroutine"}, do: func(_ *stage, p *party) { p.interrupt() }, cause: []string{""}, fails: true},
 	{name: "times out", of: []string{"job"}, opts: []pool.Option{pool.WithTimeout(jobLimit)}, cause: []string{""}, fails: true,
 		do: func(s *stage, p *party) {
