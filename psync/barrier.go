@@ -16,8 +16,8 @@ type Barrier struct {
 
 // NewBarrier returns a barrier for n parties in the memory of this process. action,
 // if it is not nil, is called once each time when all have come, before any of them
-// goes on; an error or panic of it breaks the barrier. Less than one party is an
-// error.
+// goes on; an error or panic of it breaks the barrier. Less than one party is
+// ErrRange.
 func NewBarrier(n int, action func() error, opts ...Option) (*Barrier, error) {
 	b, err := broker.NewBarrier(nameOf(opts), n, action)
 	bar := OverBarrier(local.Barrier{B: b}, opts...)

@@ -115,10 +115,10 @@ func (c *Condition) WaitFor(ctx context.Context, pred func() bool) (abandoned *A
 
 // Notify wakes up to n of those who wait now, those who came first. It is not
 // remembered for later ones. The caller must hold the lock, else it is
-// ErrNotOwner; those who wake go on once it is released. A negative n is an error.
+// ErrNotOwner; those who wake go on once it is released. A negative n is ErrRange.
 func (c *Condition) Notify(ctx context.Context, n int) error {
 	if n < 0 {
-		return c.failed("notify", fmt.Errorf("%d waiters", n))
+		return c.failed("notify", fmt.Errorf("%d waiters, NotifyAll wakes all: %w", n, ErrRange))
 	}
 	return c.notify(ctx, "notify", n)
 }

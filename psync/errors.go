@@ -75,7 +75,8 @@ var (
 	ErrOverflow = broker.ErrOverflow
 
 	// ErrRange comes from an Array's operation on an element that it does not
-	// have; Python's IndexError.
+	// have; Python's IndexError. It also comes from a negative number of permits
+	// or waiters, and from less than one party; Python's ValueError.
 	ErrRange = broker.ErrRange
 )
 

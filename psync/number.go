@@ -17,8 +17,8 @@ type Numeric interface {
 // Number is a Value that can be added to.
 type Number[T Numeric] struct{ Value[T] }
 
-// NewNumber returns a variable in the memory of this process. Only a type with an
-// encoding of its own can make it an error.
+// NewNumber returns a variable in the memory of this process. A type with an
+// encoding of its own can make it an error, and cannot be added to.
 func NewNumber[T Numeric](v T, opts ...Option) (*Number[T], error) {
 	c, err := newCells("number", []T{v}, opts)
 	if err != nil {

@@ -32,17 +32,20 @@ func TestErrors_NameTheObjectAndTheOperation(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	_, err := psync.NewSemaphore(-1, psync.Named("s"))
-	if err == nil || !strings.HasPrefix(err.Error(), `psync: semaphore "s": new: `) {
-		t.Errorf("NewSemaphore(-1): %v", err)
-	}
-	_, err = psync.NewBoundedSemaphore(-1)
-	if err == nil || !strings.HasPrefix(err.Error(), `psync: bounded semaphore: new: `) {
-		t.Errorf("NewBoundedSemaphore(-1): %v", err)
-	}
-	_, err = psync.NewBarrier(0, nil)
-	if err == nil || !strings.HasPrefix(err.Error(), `psync: barrier: new: `) {
-		t.Errorf("NewBarrier(0): %v", err)
+	_, semaphore := psync.NewSemaphore(-1, psync.Named("s"))
+	_, bounded := psync.NewBoundedSemaphore(-1)
+	_, barrier := psync.NewBarrier(0, nil)
+	condition, err := psync.NewCondition(nil)
+	check(t, err)
+	for want, err := range map[string]error{
+		`psync: semaphore "s": new: -1 permits, at least 0 are wanted: out of range`:     semaphore,
+		`psync: bounded semaphore: new: -1 permits, at least 0 are wanted: out of range`: bounded,
+		`psync: barrier: new: 0 parties, at least 1 is wanted: out of range`:             barrier,
+		`psync: condition: notify: -1 waiters, NotifyAll wakes all: out of range`:        condition.Notify(t.Context(), -1),
+	} {
+		if !errors.Is(err, psync.ErrRange) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

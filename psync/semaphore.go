@@ -15,7 +15,7 @@ type Semaphore struct {
 }
 
 // NewSemaphore returns a semaphore in the memory of this process, with n free
-// permits. A negative n is an error.
+// permits. A negative n is ErrRange.
 func NewSemaphore(n int, opts ...Option) (*Semaphore, error) {
 	b, err := newSemaphore(n, false, opts)
 	s := OverSemaphore(b, opts...)
@@ -108,7 +108,7 @@ func (s *Semaphore) Do(ctx context.Context, f func() error) error {
 type BoundedSemaphore struct{ Semaphore }
 
 // NewBoundedSemaphore returns a semaphore in the memory of this process, with n
-// permits. A negative n is an error.
+// permits. A negative n is ErrRange.
 func NewBoundedSemaphore(n int, opts ...Option) (*BoundedSemaphore, error) {
 	b, err := newSemaphore(n, true, opts)
 	s := OverBoundedSemaphore(b, opts...)

@@ -36,7 +36,7 @@ func (v *Value[T]) Store(ctx context.Context, value T) error {
 
 // CompareAndSwap sets the value if it equals old, and reports whether it did. Two
 // values are equal if they are encoded alike: what pointers point to is compared,
-// and a NaN equals itself.
+// a NaN equals itself, and 0 is not -0.
 func (v *Value[T]) CompareAndSwap(ctx context.Context, old, value T) (bool, error) {
 	return v.compareAndSwap(ctx, "compare and swap", 0, old, value)
 }

@@ -29,7 +29,7 @@ type Barrier struct {
 // party has come and before the first one goes on.
 func NewBarrier(name string, n int, action func() error) (*Barrier, error) {
 	if n < 1 {
-		return nil, fmt.Errorf("barrier %q: %w: %d parties", name, ErrRange, n)
+		return nil, fmt.Errorf("%d parties, at least 1 is wanted: %w", n, ErrRange)
 	}
 	return &Barrier{name: name, n: n, action: action}, nil
 }

@@ -49,7 +49,7 @@ func (c *Cells) at(i int) (*cell, error) {
 		return nil, c.removed
 	}
 	if i < 0 || i >= len(c.cells) {
-		return nil, fmt.Errorf("%w: %d of %d", ErrRange, i, len(c.cells))
+		return nil, fmt.Errorf("index %d of %d elements: %w", i, len(c.cells), ErrRange)
 	}
 	return &c.cells[i], nil
 }

@@ -12,13 +12,13 @@ var (
 	ErrEnded = errors.New("owner has ended")
 
 	// ErrNoOwner is what nobody gets who asks for what somebody must hold.
-	ErrNoOwner = errors.New("no owner in this context")
+	ErrNoOwner = errors.New("no owner in this context (psync.WithOwner gives it one)")
 
 	// ErrNotLocked comes from the release of a lock that is free.
 	ErrNotLocked = errors.New("not locked")
 
 	// ErrNotOwner comes from what only the holder of a lock may do.
-	ErrNotOwner = errors.New("held by somebody else, or by nobody")
+	ErrNotOwner = errors.New("the caller does not hold the lock")
 
 	// ErrTakenAway comes from the release by an owner that has held the lock until
 	// somebody else released it. It is an ErrNotLocked too.

@@ -43,7 +43,7 @@ type legacy struct {
 // bounded one never has more.
 func NewSemaphore(name string, n int, bounded bool) (*Semaphore, error) {
 	if n < 0 {
-		return nil, fmt.Errorf("semaphore %q: %w: %d permits", name, ErrRange, n)
+		return nil, fmt.Errorf("%d permits, at least 0 are wanted: %w", n, ErrRange)
 	}
 	return &Semaphore{name: name, bounded: bounded, value: n}, nil
 }
