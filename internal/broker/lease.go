@@ -255,9 +255,7 @@ func (q *Queue) putBack(item taken) {
 // serve gives what came back to those who wait.
 func (q *Queue) serve(out *settlements) {
 	for q.len() > 0 && !q.getters.empty() {
-		g := q.getters.head
-		leasing := q.unlineGetter(g)
-		if item := q.take(); !q.grant(g, leasing, item, out) {
+		if item := q.take(); !q.hand(q.getters.head, item, out) {
 			q.putBack(item)
 		}
 	}

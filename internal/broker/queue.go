@@ -156,8 +156,7 @@ func (q *Queue) store(item []byte) {
 // accept takes an item that fits.
 func (q *Queue) accept(item []byte, out *settlements) {
 	for g := q.getters.head; g != nil; g = q.getters.head {
-		leased := q.unlineGetter(g)
-		if q.grant(g, leased, taken{data: item, seq: q.taken}, out) {
+		if q.hand(g, taken{data: item, seq: q.taken}, out) {
 			q.taken++
 			return
 		}
@@ -191,6 +190,18 @@ func (q *Queue) pop() []byte {
 	q.taken++
 	q.bytes -= cost(item)
 	return item
+}
+
+// hand gives an item to a getter that waits. It reports false if its owner has
+// ended: that one is about to be withdrawn, and the item would be lost.
+func (q *Queue) hand(g *Ticket, item taken, out *settlements) bool {
+	leased := g.at == station(&q.lessees)
+	q.getters.remove(g)
+	if !g.leave() {
+		out.settle(g, ErrEnded)
+		return false
+	}
+	return q.grant(g, leased, item, out)
 }
 
 // grant gives an item to a ticket that is in no line. It reports false if its
@@ -389,12 +400,10 @@ func closing(old, err error) error {
 	return err
 }
 
-// unlineGetter ends the waiting of a getter, and reports whether it wants a lease.
-func (q *Queue) unlineGetter(t *Ticket) (leased bool) {
-	leased = t.at == station(&q.lessees)
+// unlineGetter ends the waiting of a getter.
+func (q *Queue) unlineGetter(t *Ticket) {
 	q.getters.remove(t)
 	t.leave()
-	return leased
 }
 
 // unlinePutter ends the waiting of a putter, and returns its item.
