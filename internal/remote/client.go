@@ -125,9 +125,18 @@ func (k *exchange) head(n int, object, who uint64) {
 	k.out = appendUint(appendUint(appendArray(k.out, n), object), who)
 }
 
-// roundTrip sends a call and waits for its reply; when ctx ends it withdraws the
-// call, and waits still. After an error the exchange is gone.
+// roundTrip sends a call and waits for its reply, and returns what the call has
+// failed with. After an error the exchange is gone.
 func (c *Client) roundTrip(ctx context.Context, k *exchange, op string) error {
+	if err := c.answer(ctx, k, op); err != nil {
+		return err
+	}
+	return c.outcome(ctx, k)
+}
+
+// answer sends a call and waits for its reply; when ctx ends it withdraws the call,
+// and waits still. After an error, that it was not sent, the exchange is gone.
+func (c *Client) answer(ctx context.Context, k *exchange, op string) error {
 	if err := c.start(ctx, k, op, true); err != nil {
 		return err
 	}
@@ -144,7 +153,7 @@ func (c *Client) roundTrip(ctx context.Context, k *exchange, op string) error {
 		}
 	}
 	c.waiting.Add(-1)
-	return c.outcome(ctx, k)
+	return nil
 }
 
 // outcome is the error of a call that was answered.

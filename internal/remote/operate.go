@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/feac4032/multiproc/internal/owner"
+	"github.com/feac4032/multiproc/ipc"
 )
 
 // on begins an operation of the context's owner on an object.
@@ -68,16 +69,27 @@ func giveBack(ctx context.Context, object uint64, op string) error {
 	return err
 }
 
-// acquired reads the answer to an acquire.
+// acquired reads the answer to an acquire. Together with an error the first result
+// is for a condition's wait, which has its lock again.
 func (c *Client) acquired(ctx context.Context, k *exchange, a *agent, object uint64, op string) (*owner.Abandoned, error) {
 	if err := c.noticed(object, a.number()); err != nil {
 		c.recycle(k)
 		return nil, err
 	}
-	if err := c.roundTrip(ctx, k, op); err != nil {
+	if err := c.answer(ctx, k, op); err != nil {
 		return nil, err
 	}
-	left := k.in.abandoned()
+	var left *owner.Abandoned
+	if k.lost == nil && k.status == ipc.StatusCancelled {
+		s := scanner{b: k.body}
+		if a := s.abandoned(); s.done() {
+			left = a
+		}
+	}
+	if err := c.outcome(ctx, k); err != nil {
+		return left, err
+	}
+	left = k.in.abandoned()
 	if err := c.end(k); err != nil {
 		return nil, err
 	}

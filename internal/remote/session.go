@@ -225,7 +225,8 @@ func (r *request) settled(*broker.Ticket) {
 	case r.Err == nil:
 		reply.Payload = r.grant(r)
 	case r.Err == errCancelled:
-		reply.Status, reply.Payload = ipc.StatusCancelled, done
+		// A condition's wait has its lock again, which may have been left to it.
+		reply.Status, reply.Payload = ipc.StatusCancelled, abandonedPayload(r.Abandoned)
 	default:
 		reply.Status, reply.Payload = ipc.StatusFailed, appendError(nil, r.Err)
 	}
