@@ -62,15 +62,15 @@ func (s *stage) chaos() {
 	}
 }
 
-// chaos does random things until the party ends. The book's page counts tokens, the
-// next page additions.
-func (h *hands) chaos(o *order, _ *answer) error {
+// chaos does random things until it gets another order, which is one to end, or
+// its context has ended. The book's page counts tokens, the next page additions.
+func (h *hands) chaos(o *order, orders <-chan order) (end order, err error) {
 	b, err := bookAt(o.Book)
 	if err != nil {
-		return err
+		return end, err
 	}
 	c := &chaotic{
-		Rand: rand.New(rand.NewPCG(uint64(o.K), 9)),
+		Rand: rand.New(rand.NewPCG(uint64(o.K), 9)), orders: orders,
 		took: b.page(o.Page), added: b.page(o.Page + 1),
 	}
 	things := []func(context.Context) error{c.locks, c.locks, c.condition, c.semaphore, c.token, c.token, c.lease, c.event, c.barrier, c.number}
@@ -80,19 +80,48 @@ func (h *hands) chaos(o *order, _ *answer) error {
 		err := things[i](ctx)
 		cancel()
 		switch {
+		case errors.Is(err, errTold):
+			return c.end, nil
 		case err == nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, psync.ErrDeadlock), errors.Is(err, psync.ErrBroken):
 		case h.loops.Err() == nil || errors.Is(err, errTorn):
-			return fmt.Errorf("thing %d: %w", i, err)
+			return end, fmt.Errorf("%w: thing %d: %w", errOutOfOrder, i, err)
 		}
 	}
-	return nil
+	return end, context.Cause(h.loops)
 }
 
-var errTorn = errors.New("half done, and nobody has abandoned it")
+var (
+	errTorn = errors.New("half done, and nobody has abandoned it")
+	errTold = errors.New("told to end")
+
+	errOutOfOrder = errors.New("out of order")
+)
 
 type chaotic struct {
 	*rand.Rand
+	orders      <-chan order
+	end         order // has come: nothing is given back any more
 	took, added page
+}
+
+// told reports whether it is time to end, with what is held, as an error.
+func (c *chaotic) told() error {
+	select {
+	case c.end = <-c.orders:
+		return errTold
+	default:
+		return nil
+	}
+}
+
+// giveBack releases what is held, unless it is to be left.
+func (c *chaotic) giveBack(held *psync.Held, err *error) {
+	if c.end.Do != "" {
+		return
+	}
+	if e := held.Release(); e != nil {
+		*err = errors.Join(*err, e)
+	}
 }
 
 // take acquires a lock, makes good what whoever held it has left, and calls f.
@@ -105,11 +134,7 @@ func (c *chaotic) take(ctx context.Context, i int, f func() error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := held.Release(); e != nil {
-			err = errors.Join(err, e)
-		}
-	}()
+	defer c.giveBack(&held, &err)
 	whole := context.WithoutCancel(ctx)
 	if err := c.check(whole, i, held.Abandoned); err != nil {
 		return err
@@ -150,6 +175,9 @@ func (c *chaotic) change(ctx context.Context, i int) error {
 	if err := pair.Store(ctx, 0, v); err != nil {
 		return err
 	}
+	if err := c.told(); err != nil {
+		return err
+	}
 	return pair.Store(ctx, 1, v)
 }
 
@@ -159,7 +187,7 @@ func (c *chaotic) locks(ctx context.Context) error {
 	var next func() error
 	next = func() error {
 		if len(order) == 0 {
-			return nil
+			return c.told()
 		}
 		i := order[0]
 		order = order[1:]
@@ -186,7 +214,7 @@ func (c *chaotic) condition(ctx context.Context) error {
 	})
 }
 
-func (c *chaotic) semaphore(ctx context.Context) error {
+func (c *chaotic) semaphore(ctx context.Context) (err error) {
 	s, err := manager.Semaphore(ctx, "semaphore")
 	if err != nil {
 		return err
@@ -195,8 +223,11 @@ func (c *chaotic) semaphore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_ = c.event(ctx) // a while
-	return held.Release()
+	defer c.giveBack(&held, &err)
+	if err := c.event(ctx); err != nil { // that takes a while
+		return err
+	}
+	return c.told()
 }
 
 // token takes one out and puts it back.
@@ -225,10 +256,16 @@ func (c *chaotic) lease(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.told(); err != nil {
+		return err
+	}
 	return l.Return()
 }
 
 func (c *chaotic) event(ctx context.Context) error {
+	if err := c.told(); err != nil {
+		return err
+	}
 	e, err := manager.Event(ctx, "event")
 	if err != nil {
 		return err
@@ -281,37 +318,32 @@ func TestChaos(t *testing.T) {
 func (s *stage) playChaos() {
 	s.chaos()
 	var took, added []page
-	enter := func(p *party) *doing {
+	enter := func(p *party) *party {
 		o, page := s.inBook(order{Do: "chaos", K: 1 + s.IntN(1<<30)})
 		took, added = append(took, page), append(added, s.book.page(s.page()))
-		return p.start(s, o)
+		p.do(s, o)
+		return p
 	}
-	end := func(d *doing, e *ending) {
+	end := func(p *party, e *ending) {
 		s.t.Helper()
-		select {
-		case a := <-d.done:
-			s.t.Fatalf("%s has stopped: %v", d.p.name, a.err())
-		default:
-		}
-		s.end(d.p, e)
-		s.dead(d.p, e)
-		if d.over(s, e) {
-			d.finish(s)
+		s.end(p, e)
+		if err := s.dead(p, e); errors.Is(err, errOutOfOrder) {
+			s.t.Fatalf("%s, which %s: %v", p.name, e.name, err)
 		}
 	}
-	last := []*doing{enter(s.enter("process")), enter(s.enter("goroutine"))}
+	last := []*party{enter(s.enter("process")), enter(s.enter("goroutine"))}
 	for range 5 {
 		e := &killed
 		if s.IntN(3) == 0 {
 			another := s.another()
 			e = &another
 		}
-		d := enter(s.victim(e))
+		p := enter(s.victim(e))
 		time.Sleep(time.Duration(s.Int64N(int64(20 * time.Millisecond))))
-		end(d, e)
+		end(p, e)
 	}
-	for _, d := range last {
-		end(d, &returns)
+	for _, p := range last {
+		end(p, &returns)
 	}
 	s.inOrder(took, added)
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/manager"
@@ -63,17 +64,54 @@ type desk struct {
 }
 
 // hand is a party: it does what it is told, until it is told how to end. Orders
-// are carried out beside its main function, so that it can end while it waits.
+// are carried out beside its main function, so that it can end while it waits; but
+// a chaos is its main function's own, which ends where it is.
 var hand = task.Define("hand", follow)
 
 func follow(ctx context.Context, d desk) (int, error) {
 	loops, stop := context.WithCancel(ctx)
 	defer stop()
 	h := &hands{ctx: ctx, loops: loops}
-	for {
-		o, err := d.Orders.Get(ctx)
+	orders := make(chan order)
+	lost := make(chan error, 1)
+	go func() {
+		for {
+			o, err := d.Orders.Get(loops)
+			if err != nil {
+				lost <- err
+				return
+			}
+			select {
+			case orders <- o:
+			case <-loops.Done():
+			}
+		}
+	}()
+	reply := func(o order, err error, a answer) {
+		a.N = o.N
 		if err != nil {
+			a.Failure = task.NewFailure(err).Append(nil)
+			var deadlock *psync.DeadlockError
+			if errors.As(err, &deadlock) {
+				a.Cycle = deadlock.Cycle
+			}
+		}
+		// Nobody asks a party that has ended.
+		_ = d.Answers.Put(context.WithoutCancel(ctx), a)
+	}
+	for {
+		var o order
+		select {
+		case o = <-orders:
+		case err := <-lost:
 			return 0, errors.Join(err, context.Cause(ctx))
+		}
+		if o.Do == "chaos" {
+			reply(o, nil, answer{}) // it begins
+			var err error
+			if o, err = h.chaos(&o, orders); err != nil {
+				return 0, err
+			}
 		}
 		switch o.Do {
 		case "return":
@@ -86,27 +124,23 @@ func follow(ctx context.Context, d desk) (int, error) {
 			os.Exit(o.K)
 		}
 		go func() {
-			a := answer{N: o.N}
-			if err := h.carryOut(&o, &a); err != nil {
-				a.Failure = task.NewFailure(err).Append(nil)
-				var deadlock *psync.DeadlockError
-				if errors.As(err, &deadlock) {
-					a.Cycle = deadlock.Cycle
-				}
-			}
-			// Nobody asks a party that has ended.
-			_ = d.Answers.Put(context.WithoutCancel(ctx), a)
+			var a answer
+			err := h.carryOut(&o, &a)
+			reply(o, err, a)
 		}()
 	}
 }
 
 var errGivenUp = errors.New("given up")
 
+func init() { task.DefineError("manager_test.errOutOfOrder", errOutOfOrder) }
+
 // hands are those of one party.
 type hands struct {
 	ctx    context.Context // of its owner
 	loops  context.Context // ends with the main function
 	leases []queue.Lease[item]
+	giveUp atomic.Pointer[context.CancelFunc] // the wait for a condition
 }
 
 func (h *hands) carryOut(o *order, a *answer) error {
@@ -116,6 +150,7 @@ func (h *hands) carryOut(o *order, a *answer) error {
 		"release": h.release,
 		"pass":    h.pass,
 		"wait":    h.wait,
+		"give up": func(*order, *answer) error { (*h.giveUp.Load())(); return nil },
 		"notify":  h.notify,
 		"set":     h.set,
 		"put":     h.put,
@@ -127,7 +162,6 @@ func (h *hands) carryOut(o *order, a *answer) error {
 		"lease":   h.lease,
 		"done":    h.done,
 		"work":    h.work,
-		"chaos":   h.chaos,
 	}[o.Do]
 	if do == nil {
 		return fmt.Errorf("nobody knows how to %s", o.Do)
@@ -216,7 +250,10 @@ func (h *hands) wait(o *order, a *answer) error {
 		if err != nil {
 			return err
 		}
-		left, err := c.Wait(h.ctx)
+		ctx, cancel := context.WithCancel(h.ctx)
+		defer cancel()
+		h.giveUp.Store(&cancel)
+		left, err := c.Wait(ctx)
 		a.inherit(left)
 		return err
 	case manager.KindEvent:

@@ -33,6 +33,7 @@ var scenes = []struct {
 	{"holds permits of a Semaphore", holderOfPermits},
 	{"holds permits of a BoundedSemaphore", holderOfBoundedPermits},
 	{"holds the lock of a Condition", holderOfCondition},
+	{"holds what a waiter on a Condition gives up for", holderWhenWaiterGivesUp},
 	{"waits for a Lock", waiterForLock},
 	{"waits on a Condition", waiterOnCondition},
 	{"was notified by a Condition", notifiedWaiter},

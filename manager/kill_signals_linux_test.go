@@ -1,8 +1,11 @@
 package manager_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/psync"
@@ -85,6 +88,29 @@ func (s *stage) drain(acquire order) {
 	held, err := l.TryAcquire(ctx)
 	s.must(err)
 	s.must(held.Release())
+	s.free(acquire.Kind, acquire.On)
+}
+
+// holderWhenWaiterGivesUp: a party ends with the lock that another one has to take
+// again because it waits no longer. That one is told too.
+func holderWhenWaiterGivesUp(s *stage, others troupe, e *ending) {
+	s.t.Helper()
+	acquire, release, wait, _ := s.condition()
+	other, _ := s.one(others)
+	v := s.victim(e)
+	d := s.waitsOn(other, acquire, wait)
+	acquire.K = 1 + s.IntN(3)
+	v.do(s, acquire)
+	other.do(s, order{Do: "give up"})
+	s.end(v, e)
+	a := d.await(s)
+	if len(a.Left) != 1 || !strings.Contains(fmt.Sprint(a.err()), context.Canceled.Error()) {
+		s.t.Fatalf("abandoned by %+v, %v", a.Left, a.err())
+	}
+	s.blames(a.Left[0], v, e)
+	s.dead(v, e)
+	release.K = d.o.K
+	other.do(s, release)
 	s.free(acquire.Kind, acquire.On)
 }
 

@@ -369,14 +369,14 @@ func (s *stage) buried(p *party) error {
 }
 
 // dead is buried for a victim.
-func (s *stage) dead(p *party, e *ending) {
+func (s *stage) dead(p *party, e *ending) error {
 	s.t.Helper()
 	err := s.buried(p)
 	if (err != nil) != e.fails {
 		s.t.Errorf("%s, which %s: %v", p.name, e.name, err)
 	}
 	if e.name != killed.name {
-		return
+		return err
 	}
 	var exit *process.ExitError
 	var lost *pool.WorkerLostError
@@ -386,4 +386,5 @@ func (s *stage) dead(p *party, e *ending) {
 	default:
 		s.t.Errorf("%s was killed: %v", p.name, err)
 	}
+	return err
 }
