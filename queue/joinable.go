@@ -151,8 +151,8 @@ func (q *Joinable[T]) lease(ctx context.Context, op string, from func(Leaser) (L
 	if err != nil {
 		return Lease[T]{}, err
 	}
-	if ctx.Err() != nil {
-		return Lease[T]{}, q.q.failed(op, ended(ctx))
+	if err := q.q.begin(ctx, op); err != nil {
+		return Lease[T]{}, err
 	}
 	got, err := from(b)
 	if err != nil {
@@ -180,7 +180,8 @@ func (q *Joinable[T]) TryGet(ctx context.Context) (T, error) {
 }
 
 // TaskDone says that the item that ctx's owner has had open for longest was dealt
-// with; Python's task_done. One too many is ErrTooManyDone.
+// with; Python's task_done. One too many is ErrTooManyDone. It works though ctx has
+// ended.
 func (q *Joinable[T]) TaskDone(ctx context.Context) error {
 	b, err := q.leaser("task done")
 	if err != nil {
@@ -197,6 +198,9 @@ func (q *Joinable[T]) TaskDone(ctx context.Context) error {
 func (q *Joinable[T]) Join(ctx context.Context) error {
 	b, err := q.leaser("join")
 	if err != nil {
+		return err
+	}
+	if err := q.q.begin(ctx, "join"); err != nil {
 		return err
 	}
 	if err := b.Join(ctx); err != nil {
@@ -227,6 +231,9 @@ func (q *Joinable[T]) Full(ctx context.Context) (bool, error) { return q.q.Full(
 func (q *Joinable[T]) Unfinished(ctx context.Context) (int, error) {
 	b, err := q.leaser("unfinished")
 	if err != nil {
+		return 0, err
+	}
+	if err := q.q.begin(ctx, "unfinished"); err != nil {
 		return 0, err
 	}
 	n, err := b.Unfinished(ctx)

@@ -127,8 +127,8 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 		return q.failed("put", err)
 	}
 	defer s.release()
-	if ctx.Err() != nil {
-		return q.failed("put", ended(ctx))
+	if err := q.begin(ctx, "put"); err != nil {
+		return err
 	}
 	// An item that was taken is put, whatever happened to the context then.
 	if n, err := q.b.PutBatch(ctx, s.batch[:]); n == 0 && err != nil {
@@ -149,8 +149,8 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 		return q.failed("try put", err)
 	}
 	defer s.release()
-	if ctx.Err() != nil {
-		return q.failed("try put", ended(ctx))
+	if err := q.begin(ctx, "try put"); err != nil {
+		return err
 	}
 	n, err := b.TryPutBatch(ctx, s.batch[:])
 	if err == nil && n == 0 {
@@ -170,8 +170,8 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	if q.b == nil {
 		return zero, q.lacks("get")
 	}
-	if ctx.Err() != nil {
-		return zero, q.failed("get", ended(ctx))
+	if err := q.begin(ctx, "get"); err != nil {
+		return zero, err
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -190,8 +190,8 @@ func (q *Queue[T]) TryGet(ctx context.Context) (T, error) {
 	if !ok {
 		return zero, q.lacks("try get")
 	}
-	if ctx.Err() != nil {
-		return zero, q.failed("try get", ended(ctx))
+	if err := q.begin(ctx, "try get"); err != nil {
+		return zero, err
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -260,30 +260,28 @@ func each[V any](yield func(V, error) bool, next func() (V, error), end error) {
 
 // Len returns the number of items that are queued; Python's qsize. How many are
 // in a pipe cannot be known: ErrUnsupported.
-func (q *Queue[T]) Len(ctx context.Context) (int, error) {
-	b, ok := q.b.(Lener)
-	if !ok {
-		return 0, q.lacks("len")
-	}
-	n, err := b.Len(ctx)
-	if err != nil {
-		return 0, q.failed("len", err)
-	}
-	return n, nil
-}
+func (q *Queue[T]) Len(ctx context.Context) (int, error) { return q.length(ctx, "len") }
 
 // Empty reports whether no item is queued. Like Len, it is not known over a
 // pipe; TryGet is the way to find out there.
 func (q *Queue[T]) Empty(ctx context.Context) (bool, error) {
+	n, err := q.length(ctx, "empty")
+	return n == 0 && err == nil, err
+}
+
+func (q *Queue[T]) length(ctx context.Context, op string) (int, error) {
 	b, ok := q.b.(Lener)
 	if !ok {
-		return false, q.lacks("empty")
+		return 0, q.lacks(op)
+	}
+	if err := q.begin(ctx, op); err != nil {
+		return 0, err
 	}
 	n, err := b.Len(ctx)
 	if err != nil {
-		return false, q.failed("empty", err)
+		return 0, q.failed(op, err)
 	}
-	return n == 0, nil
+	return n, nil
 }
 
 // Full reports whether a Put would wait. It is not known over a pipe; TryPut is
@@ -292,6 +290,9 @@ func (q *Queue[T]) Full(ctx context.Context) (bool, error) {
 	b, ok := q.b.(Fuller)
 	if !ok {
 		return false, q.lacks("full")
+	}
+	if err := q.begin(ctx, "full"); err != nil {
+		return false, err
 	}
 	full, err := b.Full(ctx)
 	if err != nil {
@@ -344,6 +345,14 @@ func (q *Queue[T]) Shutdown() error {
 	}
 	if err := b.Shutdown(); err != nil {
 		return q.failed("shutdown", err)
+	}
+	return nil
+}
+
+// begin refuses an operation whose context has ended: it changes nothing then.
+func (q *Queue[T]) begin(ctx context.Context, op string) error {
+	if ctx.Err() != nil {
+		return q.failed(op, ended(ctx))
 	}
 	return nil
 }

@@ -147,6 +147,9 @@ func endedContext(b *bench) {
 	errs := map[string]error{"Put": put.Put(ctx, item{}), "TryPut": put.TryPut(ctx, item{})}
 	_, errs["Get"] = get.Get(ctx)
 	_, errs["TryGet"] = get.TryGet(ctx)
+	_, errs["Len"] = get.Len(ctx)
+	_, errs["Empty"] = get.Empty(ctx)
+	_, errs["Full"] = put.Full(ctx)
 	for name, err := range errs {
 		if errors.Is(err, queue.ErrUnsupported) {
 			continue
