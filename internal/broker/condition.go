@@ -51,7 +51,7 @@ func (c *Condition) Wait(t *Ticket) {
 	case l.removed != nil:
 		out.settle(t, l.removed)
 	case l.holder.Load() != t.Owner:
-		out.settle(t, ErrNotOwner)
+		out.settle(t, orEnded(t.Owner, ErrNotOwner))
 	case t.enter(c, &l.mu, &out):
 		t.depth = l.depth
 		c.push(t)
@@ -98,7 +98,7 @@ func (c *Condition) notify(o *owner.Owner, n int, out *settlements) error {
 	case c.removed != nil:
 		return c.removed
 	case c.lock.holder.Load() != o:
-		return ErrNotOwner
+		return orEnded(o, ErrNotOwner)
 	}
 	for ; n != 0 && !c.line.empty(); n-- {
 		c.pass(out)

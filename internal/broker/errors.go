@@ -3,6 +3,8 @@ package broker
 import (
 	"errors"
 	"fmt"
+
+	"github.com/feac4032/multiproc/internal/owner"
 )
 
 // Errors of requests. Packages psync, queue and manager give them to their users
@@ -53,3 +55,12 @@ var (
 	ErrNoManager = errors.New("no manager here")
 	ErrLost      = errors.New("connection lost")
 )
+
+// orEnded is err, which says that o does not have something, unless that is so
+// because o has ended.
+func orEnded(o *owner.Owner, err error) error {
+	if o != nil && o.Ended() {
+		return ErrEnded
+	}
+	return err
+}

@@ -164,14 +164,14 @@ func (l *Lock) release(o *owner.Owner, out *settlements) (stranger bool, err err
 	case l.depth == 0 && l.removed != nil:
 		return false, l.removed
 	case l.depth == 0:
-		return false, ErrNotLocked
+		return false, orEnded(o, ErrNotLocked)
 	case holder == o && l.depth > 1:
 		l.depth--
 		return false, nil
 	case holder == o:
 		o.Leave(l)
 	case l.recursive:
-		return false, ErrNotOwner
+		return false, orEnded(o, ErrNotOwner)
 	case o != nil && o.Ended():
 		return false, ErrEnded // it may mean what it had, which is somebody else's now
 	default:

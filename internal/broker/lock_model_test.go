@@ -80,6 +80,8 @@ func (m *lockModel) release(a *actor) (stranger bool, err error) {
 	case m.holder != a && m.robbed[a]:
 		delete(m.robbed, a)
 		return false, ErrTakenAway
+	case a.ended:
+		return false, ErrEnded
 	case m.holder == nil:
 		return false, ErrNotLocked
 	case m.holder == a:
@@ -88,8 +90,6 @@ func (m *lockModel) release(a *actor) (stranger bool, err error) {
 		}
 	case m.recursive:
 		return false, ErrNotOwner
-	case a.ended:
-		return false, ErrEnded
 	default:
 		stranger = true
 		m.signal = true
@@ -101,6 +101,10 @@ func (m *lockModel) release(a *actor) (stranger bool, err error) {
 
 func (m *lockModel) wait(a *actor, c int) {
 	a.outcome, a.notified = nil, -1
+	if a.ended {
+		m.settle(a, ErrEnded)
+		return
+	}
 	if m.holder != a {
 		m.settle(a, ErrNotOwner)
 		return
@@ -112,6 +116,9 @@ func (m *lockModel) wait(a *actor, c int) {
 }
 
 func (m *lockModel) notify(a *actor, c, n int) error {
+	if a.ended {
+		return ErrEnded
+	}
 	if m.holder != a {
 		return ErrNotOwner
 	}
