@@ -93,9 +93,10 @@ func (c *Condition) Wait(ctx context.Context) (*Abandoned, error) {
 	return abandoned, c.ended("wait", err)
 }
 
-// WaitFor waits until pred, which is called with the lock held, returns true. A
-// context that ends is an error only if pred returns false even then. The lock is
-// held afterwards as it is after Wait; abandoned is the last one of the waits.
+// WaitFor waits until pred, which is called with the lock held, returns true; if it
+// does at once, nothing else is asked, not even for the lock. A context that ends is
+// an error only if pred returns false even then. The lock is held afterwards as it
+// is after Wait; abandoned is the last one of the waits.
 func (c *Condition) WaitFor(ctx context.Context, pred func() bool) (abandoned *Abandoned, err error) {
 	for !pred() {
 		last, err := c.Wait(ctx)
