@@ -27,5 +27,5 @@
 //
 // An acquire, a get, a put into a bounded queue take one round trip to the
 // supervisor; the release of what one holds and a put into an unbounded queue
-// take none. A call that has to wait delays no other one.
+// take none, but for the first put of a process. A call that has to wait delays no other one.
 package manager

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -204,6 +205,41 @@ func TestOpen_WithoutManagerSaysSo(t *testing.T) {
 	}
 	if _, err := manager.Lock(ctx, "x"); !errors.Is(err, manager.ErrNoManager) {
 		t.Errorf("supervisor: got %v, want ErrNoManager", err)
+	}
+}
+
+// putOne puts one item, and asks for nothing after that.
+var putOne = task.Define("putOne", func(ctx context.Context, q *queue.Queue[int]) (int, error) {
+	return 0, q.Put(ctx, 1)
+})
+
+// An item that goes nowhere is never a success, though later ones have no answer.
+func TestQueue_PutWithoutManagerSaysSo(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	m := manager.New()
+	defer m.Close()
+	q, err := manager.NewQueue[int](m, "numbers", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := process.New(putOne, q) // process.WithManager(m) was forgotten
+	if err := c.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Result(ctx)
+	if !errors.Is(err, manager.ErrNoManager) || !strings.Contains(err.Error(), "process.WithManager") {
+		t.Errorf("got %v, want ErrNoManager and the way out", err)
+	}
+	other := manager.New()
+	defer other.Close()
+	c = process.New(putOne, q, process.WithManager(other))
+	if err := c.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Result(ctx); !errors.Is(err, manager.ErrRemoved) {
+		t.Errorf("another manager: got %v, want ErrRemoved", err)
 	}
 }
 

@@ -111,8 +111,9 @@ func tooLarge(n int) error {
 // is queued when Put returns; over a pipe its bytes are in the pipe, so that the
 // producer may exit at once.
 // So it is with a manager's queue in another process; a bounded one has the item
-// then, and an unbounded one may not yet: should it be closed or removed before it
-// has, a later call says so. Flush waits for it.
+// then, and an unbounded one may not yet, but for the first item of a process:
+// should it be closed or removed before it has, a later call says so. Flush waits
+// for it.
 //
 // A value that cannot travel is refused before anything else happens, with an
 // error that names the part of it. ErrClosed says that the queue was closed,

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/feac4032/multiproc/internal/broker"
@@ -44,6 +45,9 @@ func init() {
 // errCancelled is what a ticket is withdrawn with when its caller asks for that.
 // The caller knows why.
 var errCancelled = errors.New("cancelled by its caller")
+
+// errNoTable is what a worker hears whose supervisor has nothing to share.
+var errNoTable = fmt.Errorf("%w: whoever started this process gave it none, with process.WithManager or pool.Config.Manager", broker.ErrNoManager)
 
 // appendError writes what a call failed with: a failure, or, for a deadlock, an
 // array of the failure and the cycle.

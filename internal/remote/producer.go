@@ -21,6 +21,9 @@ const postMax = ipc.MaxInline / 2
 
 // post puts an item that is bounded by memory only. It blocks while the windows
 // are full, or with wait false returns broker.ErrFull.
+//
+// The first item is a call all the same: a job that puts only one would learn from
+// no later call that nobody here has the queue.
 func (c *Client) post(ctx context.Context, object uint64, op string, wait bool, item []byte) error {
 	if ctx.Err() != nil {
 		return broker.Ended(ctx)
@@ -28,12 +31,17 @@ func (c *Client) post(ctx context.Context, object uint64, op string, wait bool, 
 	if err := c.noticed(object, 0); err != nil {
 		return err
 	}
-	if len(item) > postMax {
+	met := c.met(object)
+	if !met || len(item) > postMax {
 		mode := uint64(putWait)
 		if !wait {
 			mode = putNow
 		}
-		return c.put(ctx, object, op, mode, item)
+		err := c.put(ctx, object, op, mode, item)
+		if err == nil && !met {
+			c.meet(object)
+		}
+		return err
 	}
 	asks, err := c.admit(ctx, object, len(item)+itemCost, wait)
 	if err != nil {
@@ -51,16 +59,28 @@ func (c *Client) post(ctx context.Context, object uint64, op string, wait bool, 
 	return c.start(ctx, k, op, true)
 }
 
+// met reports whether an item has been put into a queue before.
+func (c *Client) met(object uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.producers[object] != nil
+}
+
+// meet notes that an item has been put into a queue.
+func (c *Client) meet(object uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.producers[object] == nil {
+		c.producers[object] = &producer{}
+	}
+}
+
 // admit waits until an item may be posted, and reports whether it has to be a
 // call.
 func (c *Client) admit(ctx context.Context, object uint64, size int, wait bool) (asks bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.producers[object]
-	if p == nil {
-		p = &producer{}
-		c.producers[object] = p
-	}
 	blocked := func() bool { return c.lost == nil && p.bytes+size > putWindow && p.windows >= maxWindows }
 	if blocked() && !wait {
 		return false, broker.ErrFull

@@ -128,7 +128,7 @@ func (s *Session) Call(m *ipc.Message) error {
 	}
 	if s.table == nil {
 		if c.id != 0 {
-			s.refuse(c, 0, broker.ErrNoManager)
+			s.refuse(c, 0, errNoTable)
 		}
 		return nil
 	}
