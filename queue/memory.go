@@ -11,7 +11,8 @@ import (
 
 // MemoryLimit is how many bytes of encoded items a queue in memory holds, those
 // that are leased included, each counted with 64 bytes on top. A queue that has
-// reached it is full. An item always fits into an empty queue.
+// reached it is full. An item always fits when none is queued, also if all the room
+// is leased: it does not bound those who lease on and on and are never done.
 const MemoryLimit = broker.MemoryLimit
 
 // Memory is the backend of queues within one process. It is safe for any number

@@ -10,7 +10,9 @@ import (
 
 // MemoryLimit is how many bytes of items a queue holds, those that are leased
 // included, each counted with 64 bytes on top. A queue that has reached it is
-// full. An item always fits into an empty queue.
+// full. An item always fits when none is queued, also if all the room is leased: it
+// may be what a getter waits for who will be done only then. So it does not bound
+// those who lease on and on and are never done.
 const MemoryLimit = 256 << 20
 
 // itemOverhead is what an item costs beside its bytes, so that a queue of tiny
