@@ -1,13 +1,14 @@
 package manager_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/manager"
@@ -123,30 +124,16 @@ func (s *stage) ring(kind manager.Kind, kinds []string) {
 // refused waits for the first answer.
 func (s *stage) refused(asks []*doing) (int, answer) {
 	s.t.Helper()
-	first := make(chan int, len(asks))
-	answers := make([]answer, len(asks))
-	ctx, cancel := context.WithTimeout(s.ctx, soon)
-	defer cancel()
-	for i, d := range asks {
-		done := d.done
-		d.done = make(chan answer, 1)
-		go func() {
-			select {
-			case a := <-done:
-				answers[i] = a
-				first <- i
-				d.done <- a
-			case <-s.ctx.Done():
-			}
-		}()
+	var cases []reflect.SelectCase
+	for _, d := range asks {
+		cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(d.done)})
 	}
-	select {
-	case i := <-first:
-		return i, answers[i]
-	case <-ctx.Done():
+	late := reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(time.After(soon))}
+	i, a, _ := reflect.Select(append(cases, late))
+	if i == len(asks) {
 		s.t.Fatalf("nobody is refused after %v", soon)
-		return 0, answer{}
 	}
+	return i, a.Interface().(answer)
 }
 
 // identity is what others are told of the party.

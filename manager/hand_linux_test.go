@@ -26,6 +26,7 @@ type order struct {
 	K    int    // how often, how many, or the size of items
 	Most int    // items; 0 = no end
 	Free bool   // it is done on no owner's behalf, but for the whole process
+	Tell bool   // there is an answer, too, when it begins
 	Book string // path of the book
 	Page int    // of the party in the book
 }
@@ -33,6 +34,7 @@ type order struct {
 // answer is what became of an order.
 type answer struct {
 	N       int
+	Begins  bool
 	Failure []byte       // nil = it was done
 	Cycle   []owner.Edge // of a deadlock
 	Left    []legacy     // who has abandoned what was acquired
@@ -122,6 +124,9 @@ func follow(ctx context.Context, d desk) (int, error) {
 			panic("dropped it")
 		case "exit":
 			os.Exit(o.K)
+		}
+		if o.Tell {
+			reply(o, nil, answer{Begins: true})
 		}
 		go func() {
 			var a answer

@@ -74,7 +74,7 @@ func workerOnLeases(s *stage, others troupe, e *ending) {
 	o.Do = "work"
 	theirs, book := s.inBook(o)
 	pages := []page{book}
-	working := v.start(s, theirs)
+	working := v.begin(s, theirs)
 	var works []*doing
 	for _, p := range others {
 		mine, page := s.inBook(o)

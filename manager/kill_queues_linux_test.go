@@ -107,7 +107,7 @@ func producerOf(size int, bounded bool) func(*stage, troupe, *ending) {
 
 		o := order{Do: "produce", On: name, K: size}
 		theirs, book := s.inBook(o)
-		putting := v.start(s, theirs)
+		putting := v.begin(s, theirs)
 		o.Most = rounds(size)
 		mine, _ := s.inBook(o)
 		going := other.start(s, mine)
@@ -171,7 +171,7 @@ func consumerOf(size int, bounded bool) func(*stage, troupe, *ending) {
 
 		o := order{Do: "consume", On: name, K: size}
 		theirs, book := s.inBook(o)
-		getting := v.start(s, theirs)
+		getting := v.begin(s, theirs)
 		second, theSecond := s.inBook(o)
 		going := rest[0].start(s, second)
 		o.Do, o.Most = "produce", rounds(size)
@@ -246,7 +246,7 @@ func waiterForItem(s *stage, others troupe, e *ending) {
 	o := order{Do: "get", On: name}
 	mine := o
 	o.Free = e.name == killed.name && s.IntN(2) == 0
-	theirs := v.start(s, o)
+	theirs := v.begin(s, o)
 	d := other.start(s, mine)
 	s.end(v, e)
 	may := 0 // one may be taken by the victim

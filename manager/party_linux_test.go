@@ -116,7 +116,7 @@ type party struct {
 
 	mu   sync.Mutex
 	last int
-	open map[int]chan answer
+	open map[int]*doing
 }
 
 var parties = []struct {
@@ -127,7 +127,7 @@ var parties = []struct {
 // enter lets a party of a kind come in.
 func (s *stage) enter(kind string, opts ...pool.Option) *party {
 	s.t.Helper()
-	p := &party{kind: kind, name: s.name(kind), open: map[int]chan answer{}}
+	p := &party{kind: kind, name: s.name(kind), open: map[int]*doing{}}
 	var err error
 	p.Orders, err = manager.NewQueue[order](s.m, "orders of "+p.name, 0)
 	s.must(err)
@@ -196,11 +196,17 @@ func (p *party) read() {
 			return
 		}
 		p.mu.Lock()
-		to := p.open[a.N]
-		delete(p.open, a.N)
+		d := p.open[a.N]
+		if !a.Begins {
+			delete(p.open, a.N)
+		}
 		p.mu.Unlock()
-		if to != nil {
-			to <- a
+		switch {
+		case d == nil:
+		case a.Begins:
+			close(d.begun)
+		default:
+			d.done <- a
 		}
 	}
 }
@@ -215,13 +221,15 @@ type doing struct {
 	o    order
 	p    *party
 	page page // that shows how far it is; nil = it does one thing
-	done chan answer
+
+	begun chan struct{}
+	done  chan answer
 }
 
 // start gives an order, and does not wait until it is carried out.
 func (p *party) start(s *stage, o order) *doing {
 	s.t.Helper()
-	d := &doing{o: o, p: p, done: make(chan answer, 1)}
+	d := &doing{o: o, p: p, begun: make(chan struct{}), done: make(chan answer, 1)}
 	if o.Book != "" {
 		d.page = s.book.page(o.Page)
 	}
@@ -231,9 +239,23 @@ func (p *party) start(s *stage, o order) *doing {
 	p.mu.Lock()
 	p.last++
 	d.o.N = p.last
-	p.open[d.o.N] = d.done
+	p.open[d.o.N] = d
 	p.mu.Unlock()
 	s.must(p.send(d.o))
+	return d
+}
+
+// begin is start, and waits until the party has begun: there will be an answer then
+// though the party ends, unless its process does.
+func (p *party) begin(s *stage, o order) *doing {
+	s.t.Helper()
+	o.Tell = true
+	d := p.start(s, o)
+	select {
+	case <-d.begun:
+	case <-time.After(soon):
+		s.t.Fatalf("%s: %s %s %q: not begun after %v", p.name, o.Do, o.Kind, o.On, soon)
+	}
 	return d
 }
 
