@@ -243,6 +243,35 @@ func TestQueue_PutWithoutManagerSaysSo(t *testing.T) {
 	}
 }
 
+// What has an object of a manager that was closed hears of that, also where the
+// manager was.
+func TestManager_CloseRemovesObjectsHereToo(t *testing.T) {
+	t.Parallel()
+	ctx, end := psync.WithOwner(t.Context())
+	defer end()
+	m := manager.New()
+	q, err := manager.NewQueue[int](m, "q", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := manager.NewLock(m, "l")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Put(ctx, 1); !errors.Is(err, manager.ErrRemoved) {
+		t.Errorf("put: got %v, want ErrRemoved", err)
+	}
+	if _, err := q.Get(ctx); !errors.Is(err, manager.ErrRemoved) {
+		t.Errorf("get: got %v, want ErrRemoved", err)
+	}
+	if _, err := l.Acquire(ctx); !errors.Is(err, manager.ErrRemoved) {
+		t.Errorf("acquire: got %v, want ErrRemoved", err)
+	}
+}
+
 // waitFor waits for an event that never comes.
 var waitFor = task.Define("waitFor", func(ctx context.Context, e *psync.Event) (int, error) {
 	return 0, e.Wait(ctx)

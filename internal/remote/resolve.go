@@ -12,10 +12,19 @@ import (
 
 // The tables of this process, by the upper half of their objects' numbers. It is
 // read by every operation, and copied when it changes.
+//
+// The halves count up from a random number, so that they are not those of another
+// process, and that one of a table which is gone is known to have been here.
 var tables struct {
 	sync.Mutex
 	byHome atomic.Pointer[map[uint32]Table]
+	made   atomic.Uint32
 }
+
+var firstHome = 1 + rand.Uint32N(1<<30)
+
+// wasHere reports whether an object is or was one of this process.
+func wasHere(id uint64) bool { return uint32(id>>32)-firstHome < tables.made.Load() }
 
 // Register makes the objects of a table known in this process. Their numbers have
 // to begin with what it returns, which no other table has.
@@ -28,10 +37,7 @@ func Register(t Table) (home uint64) {
 			next[k] = v
 		}
 	}
-	n := rand.Uint32() >> 1
-	for n == 0 || next[n] != nil {
-		n = rand.Uint32() >> 1
-	}
+	n := firstHome + tables.made.Add(1) - 1
 	next[n] = t
 	tables.byHome.Store(&next)
 	return uint64(n) << 32
@@ -76,6 +82,9 @@ func here[T any](id uint64) (obj T, ok bool, err error) {
 	}
 	t := (*all)[uint32(id>>32)]
 	if t == nil {
+		if wasHere(id) {
+			return obj, false, broker.ErrRemoved
+		}
 		return obj, false, nil
 	}
 	found, ok := t.Object(id)
