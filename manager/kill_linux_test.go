@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// go test ./manager -run 'TestKill|TestChaos' -seeds 200
+// With a flag that only some packages have: go test ./manager -run 'TestKill|TestChaos' -seeds 200
 var seeds = flag.Int("seeds", 20, "how many random plans the tests play that kill")
 
 // troupe are those who go on: a process, a job of the pool and a goroutine of the

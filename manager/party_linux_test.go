@@ -23,7 +23,7 @@ const (
 
 	// jobLimit is the timeout of a job that is to end by it: time enough to get
 	// to where it is to end.
-	jobLimit = 400 * time.Millisecond
+	jobLimit = slowed * 400 * time.Millisecond
 )
 
 // stage is where parties meet: one manager, with a pool, for one seed.
