@@ -10,9 +10,6 @@ import (
 
 var errName = errors.New("not a name")
 
-// maxCells bounds an array that is made by being opened.
-const maxCells = 1 << 20
-
 // build makes what a request asks for.
 func build(r *remote.OpenRequest) (built, error) {
 	b := built{ref: remote.Ref{Kind: r.Kind, Name: r.Name, Type: r.Type, Size: r.Size, PeerKind: r.PeerKind}}
@@ -39,7 +36,7 @@ func build(r *remote.OpenRequest) (built, error) {
 		b.parts = []any{broker.NewCondition(r.Name, l), l}
 		return b, nil
 	case KindValue, KindNumber, KindArray:
-		if len(r.Values) != n || n > maxCells {
+		if len(r.Values) != n || n > remote.MaxCells {
 			return b, fmt.Errorf("%d values for a size of %d: %w", len(r.Values), n, broker.ErrRange)
 		}
 		obj = broker.NewCells(r.Name, r.Values)

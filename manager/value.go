@@ -97,7 +97,7 @@ func NewArray[T any](m *Manager, name string, values []T) (*psync.Array[T], erro
 // Array opens an array of variables. One that is made by being opened has as many
 // zeros as Sized says.
 func Array[T any](ctx context.Context, name string, opts ...OpenOption) (*psync.Array[T], error) {
-	c, err := openCells(ctx, remote.KindArray, name, make([]T, min(max(openingOf(opts).size, 0), maxCells)), opts)
+	c, err := openCells(ctx, remote.KindArray, name, make([]T, min(max(openingOf(opts).size, 0), remote.MaxCells)), opts)
 	if err != nil {
 		return nil, err
 	}

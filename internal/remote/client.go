@@ -267,9 +267,9 @@ func (c *Client) Reply(m *ipc.Message) error {
 		c.mu.Unlock()
 		return &ipc.ProtocolError{Kind: m.Kind, Reason: fmt.Sprintf("for call %d, which is not open", m.ID)}
 	}
-	if len(k.body)+len(m.Body) > ipc.MaxMessage+ipc.MaxInline {
+	if len(k.body)+len(m.Body) > maxReply {
 		c.mu.Unlock()
-		return &ipc.ProtocolError{Kind: m.Kind, Reason: fmt.Sprintf("of more than %d bytes", ipc.MaxMessage)}
+		return &ipc.ProtocolError{Kind: m.Kind, Reason: fmt.Sprintf("of more than %d bytes", maxReply)}
 	}
 	k.body = append(k.body, m.Body...)
 	if m.Status == ipc.StatusPart {

@@ -49,6 +49,10 @@ var errCancelled = errors.New("cancelled by its caller")
 // errNoTable is what a worker hears whose supervisor has nothing to share.
 var errNoTable = fmt.Errorf("%w: whoever started this process gave it none, with process.WithManager or pool.Config.Manager", broker.ErrNoManager)
 
+// errOtherTable is what it hears of an object that it has received from elsewhere,
+// such as from a worker of its own.
+var errOtherTable = fmt.Errorf("%w for this object: it is one of another manager than that which this process was given", broker.ErrNoManager)
+
 // appendError writes what a call failed with: a failure, or, for a deadlock, an
 // array of the failure and the cycle.
 func appendError(b []byte, err error) []byte {

@@ -1,5 +1,7 @@
 package remote
 
+import "github.com/feac4032/multiproc/ipc"
+
 // The operations of ipc/PROTOCOL.md. Those marked so are only ever posts.
 const (
 	opOpen     = "open"
@@ -72,6 +74,13 @@ const (
 	// many of these may be unanswered.
 	putWindow  = 256 << 10
 	maxWindows = 2
+
+	// maxReply bounds the payload of an answer: that to a get which asks for many
+	// may have getBatchBytes, and then an item as large as a message.
+	maxReply = ipc.MaxMessage + 2*ipc.MaxInline
+
+	// MaxCells bounds the values of an object that is made by being opened.
+	MaxCells = 1 << 20
 
 	// maxOwners bounds the owners, other than jobs, that a link names at a time.
 	maxOwners = 1 << 16

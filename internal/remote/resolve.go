@@ -43,13 +43,29 @@ func Register(t Table) (home uint64) {
 	return uint64(n) << 32
 }
 
+// registered returns the upper half of the numbers of a table's objects, 0 if the
+// table is not registered.
+func registered(t Table) uint32 {
+	if all := tables.byHome.Load(); all != nil && t != nil {
+		for home, other := range *all {
+			if other == t {
+				return home
+			}
+		}
+	}
+	return 0
+}
+
+// homeOf is the upper half of an object's number.
+func homeOf(id uint64) uint32 { return uint32(id >> 32) }
+
 // Unregister undoes Register.
 func Unregister(home uint64) {
 	tables.Lock()
 	defer tables.Unlock()
 	next := map[uint32]Table{}
 	for k, v := range *tables.byHome.Load() {
-		if k != uint32(home>>32) {
+		if k != homeOf(home) {
 			next[k] = v
 		}
 	}
@@ -80,7 +96,7 @@ func here[T any](id uint64) (obj T, ok bool, err error) {
 	if all == nil {
 		return obj, false, nil
 	}
-	t := (*all)[uint32(id>>32)]
+	t := (*all)[homeOf(id)]
 	if t == nil {
 		if wasHere(id) {
 			return obj, false, broker.ErrRemoved

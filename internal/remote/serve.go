@@ -12,56 +12,69 @@ import (
 // operation is one that a worker may ask for. serve reads the arguments, and
 // must do nothing if that has failed.
 type operation struct {
-	post  bool // it is never answered
+	as    form
 	serve func(s *Session, c *call)
 }
+
+// form is how an operation may be sent. What waits, or hands something out, is a
+// call only: as a post nobody would know of it, and nothing would bound it.
+type form int
+
+const (
+	asCall form = iota
+	asPost
+	asEither
+)
 
 var operations map[string]operation
 
 func init() {
-	call := func(f func(*Session, *call)) operation { return operation{serve: f} }
+	type server = func(*Session, *call)
+	call := func(f server) operation { return operation{asCall, f} }
+	post := func(f server) operation { return operation{asPost, f} }
+	either := func(f server) operation { return operation{asEither, f} }
 	operations = map[string]operation{
 		opOpen:     call((*Session).openObject),
-		opCancel:   {post: true, serve: (*Session).cancel},
-		opOwner:    {post: true, serve: (*Session).nameOwner},
-		opOwnerEnd: {post: true, serve: (*Session).endNamed},
+		opCancel:   post((*Session).cancel),
+		opOwner:    post((*Session).nameOwner),
+		opOwnerEnd: post((*Session).endNamed),
 
 		opLockAcquire:      call((*Session).lockAcquire),
-		opLockRelease:      call((*Session).lockRelease),
+		opLockRelease:      either((*Session).lockRelease),
 		opSemaphoreAcquire: call((*Session).semaphoreAcquire),
-		opSemaphoreRelease: call((*Session).semaphoreRelease),
+		opSemaphoreRelease: either((*Session).semaphoreRelease),
 		opSemaphoreValue:   call((*Session).semaphoreValue),
 		opConditionWait:    call((*Session).conditionWait),
-		opConditionNotify:  call((*Session).conditionNotify),
-		opEventSet:         call((*Session).eventSet),
-		opEventClear:       call((*Session).eventClear),
+		opConditionNotify:  either((*Session).conditionNotify),
+		opEventSet:         either((*Session).eventSet),
+		opEventClear:       either((*Session).eventClear),
 		opEventIsSet:       call((*Session).eventIsSet),
 		opEventWait:        call((*Session).eventWait),
 		opBarrierWait:      call((*Session).barrierWait),
-		opBarrierAbort:     call((*Session).barrierAbort),
-		opBarrierReset:     call((*Session).barrierReset),
+		opBarrierAbort:     either((*Session).barrierAbort),
+		opBarrierReset:     either((*Session).barrierReset),
 		opBarrierState:     call((*Session).barrierState),
 		opCellsLoad:        call((*Session).cellsLoad),
-		opCellsStore:       call((*Session).cellsStore),
+		opCellsStore:       either((*Session).cellsStore),
 		opCellsCompare:     call((*Session).cellsCompare),
 		opCellsSwap:        call((*Session).cellsSwap),
 		opCellsAdd:         call((*Session).cellsAdd),
 		opCellsSnapshot:    call((*Session).cellsSnapshot),
 
-		opQueuePut:      call((*Session).queuePut),
+		opQueuePut:      either((*Session).queuePut),
 		opQueueGet:      call((*Session).queueGet),
 		opQueueLease:    call((*Session).queueLease),
-		opQueueDone:     call((*Session).queueDone),
-		opQueueReturn:   call((*Session).queueReturn),
-		opQueueTaskDone: call((*Session).queueTaskDone),
+		opQueueDone:     either((*Session).queueDone),
+		opQueueReturn:   either((*Session).queueReturn),
+		opQueueTaskDone: either((*Session).queueTaskDone),
 		opQueueJoin:     call((*Session).queueJoin),
 		opQueueState:    call((*Session).queueState),
-		opQueueClose:    call((*Session).queueClose),
-		opQueueShutdown: call((*Session).queueShutdown),
-		opPipeHold:      {post: true, serve: (*Session).pipeHold},
-		opPipePut:       call((*Session).pipePut),
+		opQueueClose:    either((*Session).queueClose),
+		opQueueShutdown: either((*Session).queueShutdown),
+		opPipeHold:      post((*Session).pipeHold),
+		opPipePut:       either((*Session).pipePut),
 		opPipeGet:       call((*Session).pipeGet),
-		opPipeClose:     call((*Session).pipeClose),
+		opPipeClose:     either((*Session).pipeClose),
 	}
 }
 
@@ -73,15 +86,30 @@ func target[T any](s *Session, c *call, who uint64) (obj T, ok bool) {
 		c.fail()
 		return obj, false
 	}
-	found, ok := s.table.Object(c.object)
-	if !ok {
-		s.refuse(c, who, broker.ErrRemoved)
+	found, err := s.object(c.object)
+	if err != nil {
+		s.refuse(c, who, err)
 		return obj, false
 	}
 	if obj, ok = found.(T); !ok {
 		s.refuse(c, who, fmt.Errorf("%w: the object is no %s", broker.ErrMismatch, reflect.TypeFor[T]().Elem().Name()))
 	}
 	return obj, ok
+}
+
+// object finds what a number names.
+func (s *Session) object(id uint64) (any, error) {
+	if s.table == nil {
+		return nil, errNoTable
+	}
+	if s.home != 0 && s.home != homeOf(id) {
+		return nil, errOtherTable
+	}
+	obj, ok := s.table.Object(id)
+	if !ok {
+		return nil, broker.ErrRemoved
+	}
+	return obj, nil
 }
 
 // targetOf is target for an operation on behalf of an owner.
@@ -110,11 +138,19 @@ func (s *Session) openObject(c *call) {
 		Kind: c.text(64), Name: c.text(maxName), Type: c.text(maxName),
 		Size: int64(c.int()), Sized: c.bool(), PeerKind: c.text(64),
 	}
-	for n := c.array(); n > 0 && !c.bad; n-- {
+	n := c.array()
+	if n > MaxCells {
+		c.fail()
+	}
+	for ; n > 0 && !c.bad; n-- {
 		r.Values = append(r.Values, bytes.Clone(c.bin()))
 	}
 	if !c.done() {
 		c.fail()
+		return
+	}
+	if s.table == nil {
+		s.refuse(c, 0, errNoTable)
 		return
 	}
 	ref, err := s.table.Open(r)

@@ -33,7 +33,7 @@ func (s *Session) queuePut(c *call) {
 	}
 	c.object = c.uint()
 	who, mode := c.uint(), c.uint()
-	if c.id == 0 {
+	if c.checkMode(mode); c.id == 0 {
 		s.post(c, n-3)
 		return
 	}
@@ -54,7 +54,7 @@ func (s *Session) pipePut(c *call) {
 	c.arrayOf(4)
 	c.object = c.uint()
 	who, mode := c.uint(), c.uint()
-	if c.id == 0 {
+	if c.checkMode(mode); c.id == 0 {
 		s.post(c, 1)
 		return
 	}
@@ -70,6 +70,13 @@ const (
 	putWait  = 1 // it waits for room, until it is cancelled, or its process ends
 	putStays = 2 // it waits as a post does: nothing withdraws it
 )
+
+// checkMode refuses what is no mode, and a post that would have to be answered.
+func (c *call) checkMode(mode uint64) {
+	if mode > putStays || c.id == 0 && mode != putStays {
+		c.fail()
+	}
+}
 
 // put serves a call that puts one item. It is answered once the item is in the
 // queue, and with it all that were posted before.
@@ -107,9 +114,9 @@ func (s *Session) post(c *call, n int) {
 		c.fail()
 		return
 	}
-	obj, ok := s.table.Object(c.object)
-	if !ok {
-		s.refuse(c, 0, broker.ErrRemoved)
+	obj, err := s.object(c.object)
+	if err != nil {
+		s.refuse(c, 0, err)
 		return
 	}
 	q, ok := obj.(putter)
@@ -145,6 +152,9 @@ func (s *Session) postLater(c *call, q putter, item []byte) {
 	s.mu.Lock()
 	s.tails[c.object] = p
 	s.posted += p.bytes
+	if p.id != 0 {
+		s.later++
+	}
 	if s.posted > maxPosted {
 		c.fail()
 	}
@@ -155,9 +165,13 @@ func (s *Session) postLater(c *call, q putter, item []byte) {
 func (p *posted) settled(*broker.Ticket) {
 	p.s.mu.Lock()
 	p.s.posted -= p.bytes
+	if p.id != 0 {
+		p.s.later--
+	}
 	if p.s.tails[p.object] == p {
 		delete(p.s.tails, p.object)
 	}
+	p.s.later -= len(p.after) // which nobody adds to any more
 	over := p.s.over
 	p.s.mu.Unlock()
 	if over {
@@ -179,19 +193,14 @@ func (s *Session) flush(c *call, who uint64) {
 	s.mu.Lock()
 	p := s.tails[c.object]
 	if p != nil {
-		if len(p.after) == maxFlushes {
-			c.fail()
-		}
 		p.after = append(p.after, c.id)
+		s.later++
 	}
 	s.mu.Unlock()
 	if p == nil {
 		s.answer(c, done)
 	}
 }
-
-// maxFlushes bounds the calls that wait for one post.
-const maxFlushes = 1 << 10
 
 func (s *Session) queueGet(c *call) { serveGet[*broker.Queue](s, c) }
 

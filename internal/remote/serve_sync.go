@@ -7,6 +7,7 @@ import (
 
 	"github.com/feac4032/multiproc/internal/broker"
 	"github.com/feac4032/multiproc/internal/owner"
+	"github.com/feac4032/multiproc/ipc"
 )
 
 // tried answers an acquire that was tried first. It reports false when the call
@@ -235,6 +236,14 @@ func (s *Session) cellsSnapshot(c *call) {
 	values, err := x.Snapshot()
 	if err != nil {
 		s.refuse(c, who, err)
+		return
+	}
+	size := 0
+	for _, v := range values {
+		size += len(v)
+	}
+	if size > ipc.MaxMessage {
+		s.refuse(c, who, tooLarge(size))
 		return
 	}
 	b := appendArray(nil, len(values))

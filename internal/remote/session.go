@@ -50,7 +50,8 @@ type Reply struct {
 // Session serves the calls of one link. Call, JobEnded and End are for one
 // goroutine at a time, the one that reads the link.
 type Session struct {
-	table Table
+	table Table  // nil: there is none
+	home  uint32 // the upper half of the numbers of its objects; 0 = not known
 	jobs  Jobs
 	who   owner.Identity
 	send  func(Reply)
@@ -62,6 +63,7 @@ type Session struct {
 	owners  map[uint64]*owner.Owner // by their numbers on the wire
 	named   int                     // of these, those that are no jobs
 	open    map[uint64]*request
+	later   int                // calls to be answered that are not in open
 	pending int                // bytes of the payloads of open
 	posted  int                // bytes of posted items that wait for room
 	tails   map[uint64]*posted // the last one of these, by object
@@ -70,17 +72,18 @@ type Session struct {
 }
 
 // NewSession makes the session of a link to the process who. Without a table
-// (nil) every call fails with broker.ErrNoManager. send is called by whoever
+// (nil) what needs an object fails with broker.ErrNoManager. send is called by whoever
 // settles a request, from any goroutine, and does not block; never after End has
 // returned. warn, which may be nil, is told what owners have left behind.
 func NewSession(t Table, jobs Jobs, who owner.Identity, send func(Reply), warn func(msg string, kv ...any)) *Session {
 	return &Session{
-		table: t, jobs: jobs, who: who, send: send, warn: warn,
+		table: t, home: registered(t), jobs: jobs, who: who, send: send, warn: warn,
 		owners: map[uint64]*owner.Owner{}, open: map[uint64]*request{}, ends: map[uint64]*broker.PipeEnd{}, tails: map[uint64]*posted{},
 	}
 }
 
-// Adopt makes o the owner of a job. It is not the session's to end.
+// Adopt makes o the owner of a job. The session ends it with the job or with
+// itself, unless whoever has made it was first.
 func (s *Session) Adopt(job uint64, o *owner.Owner) {
 	s.mu.Lock()
 	s.owners[job<<1] = o
@@ -90,11 +93,10 @@ func (s *Session) Adopt(job uint64, o *owner.Owner) {
 // request is a call that has to wait.
 type request struct {
 	broker.Ticket
-	s      *Session
-	id     uint64 // 0: a post
-	object uint64
-	bytes  int
-	grant  func(r *request) []byte // the payload of the answer
+	s     *Session
+	id    uint64
+	bytes int
+	grant func(r *request) []byte // the payload of the answer
 }
 
 // call is a message that is being served.
@@ -116,8 +118,10 @@ func (s *Session) Call(m *ipc.Message) error {
 	case !ok:
 		s.refuse(&call{id: m.ID}, 0, fmt.Errorf("operation %.64q is not known to this supervisor", m.Name))
 		return nil
-	case op.post && m.ID != 0:
+	case op.as == asPost && m.ID != 0:
 		return violation("%s is not a call", m.Name)
+	case op.as == asCall && m.ID == 0:
+		return violation("%s is not a post", m.Name)
 	}
 	c := &s.serving
 	*c = call{scanner: scanner{b: m.Body}, id: m.ID, size: len(m.Body), owned: len(m.Body) > ipc.MaxInline}
@@ -125,12 +129,6 @@ func (s *Session) Call(m *ipc.Message) error {
 		if err := s.admit(c); err != nil {
 			return err
 		}
-	}
-	if s.table == nil {
-		if c.id != 0 {
-			s.refuse(c, 0, errNoTable)
-		}
-		return nil
 	}
 	op.serve(s, c)
 	if c.bad {
@@ -146,7 +144,7 @@ func (s *Session) admit(c *call) error {
 	switch {
 	case s.open[c.id] != nil:
 		return violation("call %d is open", c.id)
-	case len(s.open) >= MaxOpen:
+	case len(s.open)+s.later >= MaxOpen:
 		return violation("more than %d open calls", MaxOpen)
 	case c.size > smallCall && s.pending > 0 && s.pending+c.size > maxPending:
 		return violation("open calls have payloads of more than %d bytes", maxPending)
@@ -158,11 +156,19 @@ func violation(format string, args ...any) error {
 	return &ipc.ProtocolError{Kind: ipc.KindCall, Reason: fmt.Sprintf(format, args...)}
 }
 
-// answer grants a call. The answer to a post is not sent.
+// answer grants a call. That to a post is not sent, and one that is too large to
+// travel is an error.
 func (s *Session) answer(c *call, payload []byte) {
-	if c.id != 0 {
+	switch {
+	case len(payload) > maxReply:
+		s.refuse(c, 0, tooLarge(len(payload)))
+	case c.id != 0:
 		s.send(Reply{ID: c.id, Payload: payload})
 	}
+}
+
+func tooLarge(n int) error {
+	return fmt.Errorf("%w: %d bytes, at most %d travel", broker.ErrTooLarge, n, ipc.MaxMessage)
 }
 
 // settle answers a call that says nothing but whether it has worked.
@@ -190,15 +196,13 @@ func (s *Session) notify(object, who uint64, err error) {
 	s.send(Reply{Status: ipc.StatusFailed, Payload: appendCause(b, err)})
 }
 
-// ask hands a request that may wait to its object.
+// ask hands the request of a call that may wait to its object.
 func (s *Session) ask(c *call, o *owner.Owner, do func(*broker.Ticket), grant func(*request) []byte) {
-	r := &request{s: s, id: c.id, object: c.object, grant: grant}
+	r := &request{s: s, id: c.id, grant: grant}
 	r.Owner = o
 	r.Settled = r.settled
 	s.mu.Lock()
-	if c.id != 0 {
-		s.open[c.id] = r
-	}
+	s.open[c.id] = r
 	if c.size > smallCall {
 		r.bytes = c.size
 	}
@@ -211,9 +215,7 @@ func (s *Session) ask(c *call, o *owner.Owner, do func(*broker.Ticket), grant fu
 func (r *request) settled(*broker.Ticket) {
 	s := r.s
 	s.mu.Lock()
-	if r.id != 0 {
-		delete(s.open, r.id)
-	}
+	delete(s.open, r.id)
 	s.pending -= r.bytes
 	over := s.over
 	s.mu.Unlock()

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -89,11 +90,26 @@ func serve(s *shelf) *served {
 
 // send serves one call.
 func (x *served) send(id uint64, op string, args ...any) error {
+	return x.Call(&ipc.Message{Kind: ipc.KindCall, ID: id, Name: []byte(op), Body: arguments(args...)})
+}
+
+func arguments(args ...any) []byte {
 	payload, err := task.Encode(nil, args)
 	if err != nil {
 		panic(err)
 	}
-	return x.Call(&ipc.Message{Kind: ipc.KindCall, ID: id, Name: []byte(op), Body: payload})
+	return payload
+}
+
+// flood serves the same call with n numbers from 1 on, and returns the first error.
+func (x *served) flood(n int, op string, args ...any) error {
+	payload := arguments(args...)
+	for id := range uint64(n) {
+		if err := x.Call(&ipc.Message{Kind: ipc.KindCall, ID: id + 1, Name: []byte(op), Body: payload}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reply is the answer to a call, which has come.
@@ -132,6 +148,17 @@ func (x *served) succeeds(t *testing.T, id uint64) Reply {
 		t.Fatalf("call %d: %v: %v", id, r.Status, err)
 	}
 	return r
+}
+
+// notice checks that there was one, which says so.
+func (x *served) notice(t *testing.T, object, who uint64, want error) {
+	t.Helper()
+	s := scanner{b: x.reply(t, 0).Payload}
+	s.arrayOf(3)
+	gotObject, gotWho, err := s.uint(), s.uint(), s.cause()
+	if !s.done() || gotObject != object || gotWho != who || !errors.Is(err, want) {
+		t.Errorf("notice of %d for %d: %v; want %d for %d: %v", gotObject, gotWho, err, object, who, want)
+	}
 }
 
 func must(t *testing.T, err error) {
@@ -228,13 +255,7 @@ func TestSession_TellsOfPostsThatFail(t *testing.T) {
 	t.Parallel()
 	x := serve(newShelf())
 	must(t, x.send(0, opLockRelease, onLock, job1))
-	r := x.reply(t, 0)
-	s := scanner{b: r.Payload}
-	s.arrayOf(3)
-	object, who, err := s.uint(), s.uint(), s.cause()
-	if !s.done() || object != onLock || who != job1 || !errors.Is(err, broker.ErrNotLocked) {
-		t.Errorf("notice of %d for %d: %v", object, who, err)
-	}
+	x.notice(t, onLock, job1, broker.ErrNotLocked)
 }
 
 func TestSession_PostsStayWhenTheirProducerHasEnded(t *testing.T) {
@@ -281,7 +302,56 @@ func TestSession_WithoutTableSaysSo(t *testing.T) {
 	x.Session = NewSession(nil, x.shelf, owner.Identity{}, func(r Reply) { x.replies = append(x.replies, r) }, nil)
 	must(t, x.send(1, opLockAcquire, onLock, job1, true))
 	x.fails(t, 1, broker.ErrNoManager)
-	must(t, x.send(0, opLockRelease, onLock, job1))
+	must(t, x.send(2, opOpen, KindLock, "lock", "", 0, false, "", []any{}))
+	x.fails(t, 2, broker.ErrNoManager)
+	must(t, x.send(0, opQueuePut, onQueue, 0, putStays, []byte("a")))
+	x.notice(t, onQueue, 0, broker.ErrNoManager)
+}
+
+// A reference may come from elsewhere: from a worker of the worker's own.
+func TestSession_TellsObjectsOfOthersFromThoseRemoved(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	home := Register(s)
+	defer Unregister(home)
+	x := serve(s)
+	must(t, x.send(1, opLockAcquire, onLock, job1, true))
+	x.fails(t, 1, broker.ErrNoManager)
+	must(t, x.send(2, opLockAcquire, home|onLock, job1, true))
+	x.fails(t, 2, broker.ErrRemoved)
+}
+
+// What waits, or hands something out, would as a post be known to nobody.
+func TestSession_RefusesPostsThatNeedAnAnswer(t *testing.T) {
+	t.Parallel()
+	for op, o := range operations {
+		x := serve(newShelf())
+		err := x.Call(&ipc.Message{Kind: ipc.KindCall, Name: []byte(op), Body: []byte{0xc1}})
+		refused := err != nil && strings.Contains(err.Error(), "not a post")
+		if want := o.as == asCall; refused != want {
+			t.Errorf("post of %s: %v", op, err)
+		}
+	}
+	for _, op := range []string{opEventWait, opBarrierWait, opQueueJoin, opConditionWait, opLockAcquire, opQueueGet, opQueueLease, opSemaphoreAcquire} {
+		if operations[op].as != asCall {
+			t.Errorf("%s, which waits, may be a post", op)
+		}
+	}
+}
+
+func TestSession_RefusesAnswersThatDoNotTravel(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	value := make([]byte, 40<<20)
+	s.objects[onCells] = broker.NewCells("cells", [][]byte{value, value})
+	x := serve(s)
+	must(t, x.send(1, opCellsSnapshot, onCells, 0))
+	x.fails(t, 1, broker.ErrTooLarge)
+	must(t, x.send(2, opCellsLoad, onCells, 0, 1))
+	x.succeeds(t, 2)
+	s.objects[onCells] = broker.NewCells("cells", [][]byte{make([]byte, maxReply)})
+	must(t, x.send(3, opCellsLoad, onCells, 0, 0))
+	x.fails(t, 3, broker.ErrTooLarge)
 }
 
 // What a worker says that does not keep to the protocol ends it.
@@ -316,11 +386,24 @@ func TestSession_RefusesToBeOutrun(t *testing.T) {
 			return err
 		},
 		"calls without end": func(x *served) error {
-			var err error
-			for id := range uint64(MaxOpen + 1) {
-				err = errors.Join(err, x.send(id+1, opEventWait, onEvent, 0))
+			return x.flood(MaxOpen+1, opEventWait, onEvent, 0)
+		},
+		"flushes without end": func(x *served) error {
+			if err := x.send(0, opQueuePut, onSmall, 0, putStays, []byte("a"), []byte("b")); err != nil {
+				return fmt.Errorf("the posts already: %v", err)
 			}
-			return err
+			return x.flood(MaxOpen+1, opQueuePut, onSmall, 0, putStays)
+		},
+		"puts that stay without end": func(x *served) error {
+			return x.flood(MaxOpen+2, opQueuePut, onSmall, 0, putStays, []byte("a"))
+		},
+		"a mode that is none":        func(x *served) error { return x.send(1, opQueuePut, onSmall, 0, 3, []byte("a")) },
+		"a post that waits to be in": func(x *served) error { return x.send(0, opQueuePut, onSmall, 0, putWait, []byte("a")) },
+		"more cells than there can be": func(x *served) error {
+			b := arguments(KindArray, "x", "int", 1, false, "", []any{})
+			b = appendArray(b[:len(b)-1], MaxCells+1)
+			b = append(b, bytes.Repeat([]byte{0xc4, 0}, MaxCells+1)...)
+			return x.Call(&ipc.Message{ID: 1, Name: []byte(opOpen), Body: b})
 		},
 		"calls with payloads without end": func(x *served) error {
 			item := make([]byte, 32<<20)
