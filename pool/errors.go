@@ -15,9 +15,10 @@ var (
 	// ErrRestartLimit ends the jobs of a class whose workers keep dying before
 	// they have started a job.
 	ErrRestartLimit = errors.New("restart limit reached")
-	// ErrNoMain comes from making a pool in a process that was started as a worker
-	// but whose main did not call worker.Init or worker.Main.
-	ErrNoMain = errors.New("this process is a worker; call worker.Init first in its main")
+	// ErrNoMain comes from New in a program whose main has not called process.Main,
+	// worker.Init or worker.Main: its guardian and workers, being the same program,
+	// would run main again.
+	ErrNoMain = errors.New("this program must call process.Main or worker.Init first in its main")
 	// ErrTimeout is what a TimeoutError is.
 	ErrTimeout = errors.New("timeout")
 	// ErrCancelled is what a job's error is that was cancelled.

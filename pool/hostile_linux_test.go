@@ -22,6 +22,7 @@ import (
 
 	"github.com/feac4032/multiproc/internal/boot"
 	"github.com/feac4032/multiproc/pool"
+	"github.com/feac4032/multiproc/worker"
 )
 
 // fault is one thing that a worker does to its supervisor.
@@ -52,6 +53,7 @@ func superviseFault() {
 	if name == "" || boot.Role != boot.Program {
 		return
 	}
+	worker.Init()
 	v := &verdict{fault: faultNamed(name)}
 	v.supervise()
 	for _, p := range v.problems {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/feac4032/multiproc/internal/boot"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 	workerside "github.com/feac4032/multiproc/worker"
@@ -93,10 +92,11 @@ const (
 )
 
 // New makes a pool. Nothing is started before it is needed, but the guardian,
-// the parent of all workers. ctx is the pool's lifetime: its end is Kill.
+// the parent of all workers. ctx is the pool's lifetime: its end is Kill. Errors:
+// ErrNoMain, that of a field of cfg that cannot be meant, the system's.
 func New(ctx context.Context, cfg Config) (*Pool, error) {
-	if boot.Role == boot.Worker && !workerside.Entered() {
-		return nil, ErrNoMain
+	if !workerside.Entered() {
+		return nil, fmt.Errorf("pool: %w", ErrNoMain)
 	}
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
