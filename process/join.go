@@ -17,9 +17,13 @@ func (e *ending) Holder() *owner.Owner { return e.own.Load() }
 // await waits until p, which was started, has ended or ctx has, and reports which
 // it was. The error is a *DeadlockError.
 func (p *Process) await(ctx context.Context) (done bool, err error) {
-	if ctx.Err() == nil { // who does not want to wait closes no cycle
-		waiter, end := owner.From(ctx), (*ending)(p)
-		if err := waiter.Wait(end); err != nil {
+	// A join that has begun is refused, too: when somebody who cannot be has to wait
+	// for what the joiner holds.
+	var refused owner.Refusal
+	if waiter := owner.From(ctx); waiter != nil && ctx.Err() == nil { // who does not want to wait closes no cycle
+		refused = make(owner.Refusal, 1)
+		end := (*ending)(p)
+		if err := waiter.WaitAs(refused, end); err != nil {
 			if p.over() { // in the meantime
 				return true, nil
 			}
@@ -30,6 +34,11 @@ func (p *Process) await(ctx context.Context) (done bool, err error) {
 	select {
 	case <-p.done:
 		return true, nil
+	case err := <-refused:
+		if p.over() {
+			return true, nil
+		}
+		return false, err
 	case <-ctx.Done():
 		return p.over(), nil
 	}

@@ -61,6 +61,52 @@ func TestJoin_OfWhatWaitsForTheJoinerIsErrDeadlock(t *testing.T) {
 	}
 }
 
+// spy is a resource that nobody holds. It tells of a search that comes by.
+type spy chan struct{}
+
+func (s spy) Resource() string { return "a spy" }
+func (s spy) Holder() *owner.Owner {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func TestJoin_GivesWayToWhoMustHaveItsLockAgain(t *testing.T) {
+	t.Parallel()
+	out := newLines(t)
+	c := New(wait, "up", WithStdout(out.w))
+	start(t, c.Process)
+	out.next()
+	held := &latch{owner.New(owner.Identity{Name: "joiner"})}
+	task, searched := c.own.Load(), make(spy, 1)
+	if err := task.Wait(searched); err != nil {
+		t.Fatal(err)
+	}
+	<-searched // its own search
+	ctx := owner.With(within(t), held.holder)
+	joined := make(chan error)
+	go func() { joined <- c.Join(ctx) }()
+	<-searched // the join has begun
+	victim, cycle := task.WaitAnyway(held)
+	if victim == nil {
+		t.Fatal("the wait of the task closes no cycle")
+	}
+	victim.Refuse(cycle)
+	if err := <-joined; !errors.Is(err, ErrDeadlock) {
+		t.Errorf("Join: %v, want ErrDeadlock", err)
+	}
+	task.Unwait(held)
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	var e *ExitError
+	if err := c.Join(ctx); !errors.As(err, &e) {
+		t.Errorf("Join: %v, want the outcome", err)
+	}
+}
+
 func TestJoin_TheOwnerOfTheTaskHasEndedByDone(t *testing.T) {
 	t.Parallel()
 	c := New(end, "error")

@@ -198,9 +198,9 @@ func (p *Process) wait(ctx context.Context) (*outcome, error) {
 //
 // If ctx ends first, the error is ErrAlive and that of ctx, both by errors.Is,
 // and the process goes on. Before Start the error is ErrNotStarted, after Close
-// ErrClosed. It is ErrDeadlock, at once, if the process's task waits, through
-// whatever others, for something that the owner of ctx holds. join(timeout) in
-// Python.
+// ErrClosed. It is ErrDeadlock if the process's task waits, through whatever
+// others, for something that the owner of ctx holds, or comes to wait for it
+// without a choice. join(timeout) in Python.
 func (p *Process) Join(ctx context.Context) error {
 	o, err := p.wait(ctx)
 	if err != nil {

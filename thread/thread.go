@@ -187,9 +187,11 @@ func (t *Thread) await(ctx context.Context) error {
 }
 
 func (t *Thread) waitEnd(ctx context.Context) error {
-	var refused refusal
+	// A join that has begun is refused, too: when somebody who cannot be has to wait
+	// for what the joiner holds.
+	var refused owner.Refusal
 	if waiter := owner.From(ctx); waiter != nil && ctx.Err() == nil { // who does not want to wait closes no cycle
-		refused = make(refusal, 1)
+		refused = make(owner.Refusal, 1)
 		end := (*ending)(t)
 		if err := waiter.WaitAs(refused, end); err != nil {
 			return err
@@ -203,18 +205,6 @@ func (t *Thread) waitEnd(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrAlive, overError(ctx))
-	}
-}
-
-// refusal ends a join that has begun, because somebody who cannot be refused waits
-// for what the joiner holds.
-type refusal chan *owner.DeadlockError
-
-// Refuse implements owner.Waiter. A join ends once, whoever else wants it to.
-func (r refusal) Refuse(err *owner.DeadlockError) {
-	select {
-	case r <- err:
-	default:
 	}
 }
 

@@ -25,6 +25,17 @@ type Waiter interface {
 	Refuse(err *DeadlockError)
 }
 
+// Refusal is the Waiter of who waits in a select. It has room for one error.
+type Refusal chan *DeadlockError
+
+// Refuse implements Waiter. A wait ends once, whoever else wants it to.
+func (r Refusal) Refuse(err *DeadlockError) {
+	select {
+	case r <- err:
+	default:
+	}
+}
+
 // graph guards the waits of all owners. It is taken only by those who have to
 // wait and those who end a wait, under the lock of the object that they wait for;
 // nothing but an owner's own lock is taken under it. A search reads holders
