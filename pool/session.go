@@ -92,13 +92,11 @@ func (w *worker) endSession(evidence string) {
 	}
 }
 
-// endCalls ends the jobs that were answered as owners.
+// endCalls ends the jobs that were answered as owners: those that were given back,
+// too, whatever they say that they have not done.
 func (w *worker) endCalls() {
 	for i := range w.answers {
 		ans := &w.answers[i]
-		if ans.job == nil {
-			continue // it was given back, and has not started
-		}
 		var cause error
 		if ans.failure != nil {
 			cause = ans.failure

@@ -72,7 +72,7 @@ func (x *exchange) called() {
 func (x *exchange) reply(r remote.Reply) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.over {
+	if x.over || x.unread {
 		return
 	}
 	x.replies.Add(&r)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/feac4032/multiproc/internal/broker"
@@ -41,23 +42,34 @@ func (c *Client) agentOf(ctx context.Context) (*agent, error) {
 	if o == nil {
 		return nil, nil
 	}
-	c.mu.Lock()
-	a := c.agents[o]
-	if a == nil {
-		c.lastAgent++
-		a = &agent{c: c, wire: c.lastAgent<<1 | 1, name: o.Identity().Name}
-		c.agents[o] = a
-		c.mu.Unlock()
-		if !o.Enter(a) {
-			c.forget(o)
-			return nil, broker.ErrEnded
-		}
-	} else {
-		c.mu.Unlock()
+	a, err := c.lookUp(o)
+	if err != nil {
+		return nil, err
 	}
 	if a.wire&1 == 1 {
 		a.tell.Do(a.introduce)
 	}
+	return a, nil
+}
+
+// lookUp finds or makes the agent of an owner. Nobody finds one whose owner had
+// ended before it was entered: its end would never be told.
+func (c *Client) lookUp(o *owner.Owner) (*agent, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a := c.agents[o]; a != nil {
+		return a, nil
+	}
+	if c.named >= maxOwners {
+		return nil, fmt.Errorf("%d owners of this process use shared objects, no more can at a time", c.named)
+	}
+	c.lastAgent++
+	a := &agent{c: c, wire: c.lastAgent<<1 | 1, name: o.Identity().Name}
+	if !o.Enter(a) {
+		return nil, broker.ErrEnded
+	}
+	c.named++
+	c.agents[o] = a
 	return a, nil
 }
 
@@ -73,20 +85,19 @@ func (a *agent) introduce() {
 	}
 }
 
-// takeLeave says that the owner has ended.
+// takeLeave says that the owner has ended: there is room for another one.
 func (a *agent) takeLeave(ended *owner.Abandoned) {
 	_ = a.c.Post(opOwnerEnd, appendCause(appendUint(appendArray(nil, 2), a.wire), ended.Cause))
-}
-
-func (c *Client) forget(o *owner.Owner) {
-	c.mu.Lock()
-	delete(c.agents, o)
-	c.mu.Unlock()
+	a.c.mu.Lock()
+	a.c.named--
+	a.c.mu.Unlock()
 }
 
 // OwnerEnded implements owner.Party.
 func (a *agent) OwnerEnded(o *owner.Owner) {
-	a.c.forget(o)
+	a.c.mu.Lock()
+	delete(a.c.agents, o)
+	a.c.mu.Unlock()
 	ended := o.Abandoned()
 	a.mu.Lock()
 	told := a.told

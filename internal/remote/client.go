@@ -37,6 +37,7 @@ type Client struct {
 	lost      error
 	agents    map[*owner.Owner]*agent
 	lastAgent uint64
+	named     int // agents other than those of jobs
 	notices   map[subject]error
 	producers map[uint64]*producer
 }
@@ -318,8 +319,22 @@ func (c *Client) notice(m *ipc.Message) error {
 func (c *Client) note(about subject, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.notices) < maxNotices {
-		c.notices[about] = err
+	if len(c.notices) >= maxNotices {
+		for old := range c.notices { // any: its owner may have ended long ago
+			delete(c.notices, old)
+			break
+		}
+	}
+	c.notices[about] = err
+}
+
+// settled forgets that an object was taken from somebody who has it again.
+func (c *Client) settled(object, who uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	about := subject{object, who}
+	if len(c.notices) > 0 && errors.Is(c.notices[about], broker.ErrTakenAway) {
+		delete(c.notices, about)
 	}
 }
 

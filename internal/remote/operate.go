@@ -44,7 +44,8 @@ func perform(ctx context.Context, object uint64, op string) error {
 }
 
 // giveBack returns what the owner has of an object without waiting for an answer,
-// or, if it has nothing of it, asks.
+// or, if it has nothing of it, asks. What went wrong before it tells, and gives back
+// all the same what the owner has.
 func giveBack(ctx context.Context, object uint64, op string) error {
 	c, err := clientOf(ctx)
 	if err != nil {
@@ -56,16 +57,19 @@ func giveBack(ctx context.Context, object uint64, op string) error {
 	}
 	k := c.fresh()
 	k.head(2, object, a.number())
-	if err := c.noticed(object, a.number()); err != nil {
-		c.recycle(k)
-		return err
-	}
-	if !a.gives(object) {
+	told := c.noticed(object, a.number())
+	holds := a.gives(object)
+	if told == nil && !holds {
 		// Nothing is waited for that does not come.
 		return c.simple(context.WithoutCancel(ctx), k, op)
 	}
-	err = c.Post(op, k.out)
+	if holds {
+		err = c.Post(op, k.out)
+	}
 	c.recycle(k)
+	if told != nil {
+		return told
+	}
 	return err
 }
 
@@ -93,5 +97,6 @@ func (c *Client) acquired(ctx context.Context, k *exchange, a *agent, object uin
 	if err := c.end(k); err != nil {
 		return nil, err
 	}
+	c.settled(object, a.number())
 	return left, nil
 }

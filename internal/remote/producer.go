@@ -43,19 +43,19 @@ func (c *Client) post(ctx context.Context, object uint64, op string, wait bool, 
 		}
 		return err
 	}
-	asks, err := c.admit(ctx, object, len(item)+itemCost, wait)
+	p, err := c.admit(ctx, object, len(item)+itemCost, wait)
 	if err != nil {
 		return err
 	}
 	k := c.fresh()
 	k.head(4, object, 0)
 	k.out = appendBin(appendUint(k.out, putStays), item)
-	if !asks {
+	if p == nil {
 		err := c.Post(op, k.out)
 		c.recycle(k)
 		return err
 	}
-	k.then = func(k *exchange) { c.confirmed(object, k) }
+	k.then = func(k *exchange) { c.confirmed(p, object, k) }
 	return c.start(ctx, k, op, true)
 }
 
@@ -70,20 +70,36 @@ func (c *Client) met(object uint64) bool {
 func (c *Client) meet(object uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.producers[object] == nil {
-		c.producers[object] = &producer{}
+	if c.producers[object] != nil {
+		return
 	}
+	if len(c.producers) >= maxProducers {
+		for id, p := range c.producers {
+			if p.windows == 0 { // the next item is a call again, and comes behind what was posted
+				delete(c.producers, id)
+				break
+			}
+		}
+	}
+	c.producers[object] = &producer{}
 }
 
-// admit waits until an item may be posted, and reports whether it has to be a
-// call.
-func (c *Client) admit(ctx context.Context, object uint64, size int, wait bool) (asks bool, err error) {
+// maxProducers bounds the queues of which a client knows what it has posted to them.
+const maxProducers = 1 << 12
+
+// admit waits until an item may be posted. If it has to be a call, it returns the
+// producer, who is told of the answer.
+func (c *Client) admit(ctx context.Context, object uint64, size int, wait bool) (asks *producer, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.producers[object]
+	if p == nil { // it was forgotten meanwhile
+		p = &producer{bytes: putWindow}
+		c.producers[object] = p
+	}
 	blocked := func() bool { return c.lost == nil && p.bytes+size > putWindow && p.windows >= maxWindows }
 	if blocked() && !wait {
-		return false, broker.ErrFull
+		return nil, broker.ErrFull
 	}
 	if blocked() {
 		defer context.AfterFunc(ctx, func() {
@@ -94,30 +110,31 @@ func (c *Client) admit(ctx context.Context, object uint64, size int, wait bool) 
 	}
 	for blocked() {
 		if ctx.Err() != nil {
-			return false, broker.Ended(ctx)
+			return nil, broker.Ended(ctx)
 		}
 		c.room.Wait()
 	}
 	if c.lost != nil {
-		return false, c.lost
+		return nil, c.lost
 	}
 	if p.bytes += size; p.bytes > putWindow {
 		p.bytes = 0
 		p.windows++
-		return true, nil
+		return p, nil
 	}
-	return false, nil
+	return nil, nil
 }
 
 // confirmed is the answer to the put that ends a window.
-func (c *Client) confirmed(object uint64, k *exchange) {
+func (c *Client) confirmed(p *producer, object uint64, k *exchange) {
 	c.mu.Lock()
-	if p := c.producers[object]; p != nil {
-		p.windows--
-	}
+	p.windows--
 	c.room.Broadcast()
 	c.mu.Unlock()
-	if k.lost == nil && k.status != ipc.StatusOK {
+	if k.lost != nil {
+		return // whoever sends it may not be done with it
+	}
+	if k.status != ipc.StatusOK {
 		if err, bad := decodeError(k.body); bad == nil {
 			c.note(subject{object, 0}, err)
 		}
@@ -135,6 +152,10 @@ func (c *Client) flush(ctx context.Context, object uint64, op string) error {
 	k.out = appendUint(k.out, putStays)
 	answered := make(chan error, 1)
 	k.then = func(k *exchange) {
+		if k.lost != nil {
+			answered <- k.lost // whoever sends it may not be done with it
+			return
+		}
 		err := c.outcome(ctx, k)
 		if err == nil {
 			k.in.null()

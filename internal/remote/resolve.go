@@ -24,7 +24,7 @@ var tables struct {
 var firstHome = 1 + rand.Uint32N(1<<30)
 
 // wasHere reports whether an object is or was one of this process.
-func wasHere(id uint64) bool { return uint32(id>>32)-firstHome < tables.made.Load() }
+func wasHere(id uint64) bool { return homeOf(id)-firstHome < tables.made.Load() }
 
 // Register makes the objects of a table known in this process. Their numbers have
 // to begin with what it returns, which no other table has.

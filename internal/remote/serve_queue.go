@@ -336,12 +336,28 @@ func (s *Session) pipeHold(c *call) {
 	s.mu.Lock()
 	held := s.ends[c.object] != nil
 	if !held {
+		s.dropEnds()
 		s.ends[c.object] = e
 	}
 	s.mu.Unlock()
 	if !held {
 		e.Retain()
 	}
+}
+
+// dropEnds forgets ends of pipes that were removed, whenever there are twice as many
+// as after the last time: a process may get new ones for as long as it lives. The
+// caller holds mu.
+func (s *Session) dropEnds() {
+	if len(s.ends) < s.crowd {
+		return
+	}
+	for id := range s.ends {
+		if _, err := s.object(id); err != nil {
+			delete(s.ends, id)
+		}
+	}
+	s.crowd = 2*len(s.ends) + 64
 }
 
 func (s *Session) pipeClose(c *call) {

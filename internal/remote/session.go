@@ -63,11 +63,12 @@ type Session struct {
 	owners  map[uint64]*owner.Owner // by their numbers on the wire
 	named   int                     // of these, those that are no jobs
 	open    map[uint64]*request
-	later   int                // calls to be answered that are not in open
-	pending int                // bytes of the payloads of open
-	posted  int                // bytes of posted items that wait for room
-	tails   map[uint64]*posted // the last one of these, by object
-	ends    map[uint64]*broker.PipeEnd
+	later   int                        // calls to be answered that are not in open
+	pending int                        // bytes of the payloads of open
+	posted  int                        // bytes of posted items that wait for room
+	tails   map[uint64]*posted         // the last one of these, by object
+	ends    map[uint64]*broker.PipeEnd // that the process has
+	crowd   int                        // of ends, when those that were removed are looked for
 	over    bool
 }
 
