@@ -238,8 +238,8 @@ func TestQueue_PutWithoutManagerSaysSo(t *testing.T) {
 	if err := c.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Result(ctx); !errors.Is(err, manager.ErrRemoved) {
-		t.Errorf("another manager: got %v, want ErrRemoved", err)
+	if _, err := c.Result(ctx); !errors.Is(err, manager.ErrNoManager) {
+		t.Errorf("another manager: got %v, want ErrNoManager", err)
 	}
 }
 

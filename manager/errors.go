@@ -31,7 +31,7 @@ var (
 
 	// ErrNoManager is the error of using a manager's object where there is no way
 	// to it: the context is not that of a job, and this process is no worker; or
-	// what has started the worker was not given a manager.
+	// what has started the worker was not given a manager, or another one.
 	ErrNoManager = broker.ErrNoManager
 
 	// ErrLost is the error of calls whose link to the supervisor has ended.

@@ -225,8 +225,8 @@ func TestReferences_AreOfSharedObjectsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pool.Call(b.ctx, b.p, drain, q); !errors.Is(err, manager.ErrRemoved) {
-		t.Errorf("queue of another manager: got %v, want ErrRemoved", err)
+	if _, err := pool.Call(b.ctx, b.p, drain, q); !errors.Is(err, manager.ErrNoManager) {
+		t.Errorf("queue of another manager: got %v, want ErrNoManager", err)
 	}
 	lock, err := manager.NewLock(other, "l")
 	if err != nil {
