@@ -39,7 +39,7 @@ func (d *declaration) fit(r *remote.OpenRequest) (*remote.OpenRequest, error) {
 	case !slices.Contains(d.kinds, Kind(r.Kind)):
 		return nil, fmt.Errorf("%s %q: %w: it was declared as a %s", r.Kind, r.Name, ErrMismatch, d.kinds[0])
 	case r.Sized && r.Size != d.size:
-		return nil, fmt.Errorf("%s %q of size %d: %w, not of %d", r.Kind, r.Name, d.size, ErrMismatch, r.Size)
+		return nil, fmt.Errorf("%s %q: %w: its size is %d, not %d", r.Kind, r.Name, ErrMismatch, d.size, r.Size)
 	}
 	own := *r
 	own.Size = d.size

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/internal/remote"
 	"github.com/feac4032/multiproc/ipc"
+	"github.com/feac4032/multiproc/task"
 )
 
 // Kind is what an object is.
@@ -62,8 +64,8 @@ type Option func(*Manager)
 const maxMade = 1 << 16
 
 // Lax lets objects of these kinds, or of all if none is given, be made by being
-// opened, up to 65,536 in all. Without it, opening what nobody has made is ErrNotFound, so that a
-// name with a typing error in it is found out.
+// opened, up to 65,536 in all. Without it, opening what nobody has made is
+// ErrNotFound, so that a name with a typing error in it is found out.
 func Lax(kinds ...Kind) Option {
 	return func(m *Manager) {
 		if len(kinds) == 0 {
@@ -127,8 +129,9 @@ func (m *Manager) Remove(name string) error {
 	m.mu.Lock()
 	e := m.names[name]
 	if e == nil {
-		defer m.mu.Unlock()
-		return m.notFound("object", name)
+		there := m.others()
+		m.mu.Unlock()
+		return there.notFound("object", name)
 	}
 	delete(m.names, name)
 	gone := m.take(e)
@@ -178,9 +181,24 @@ func (t table) Object(id uint64) (any, bool) {
 
 // Open implements remote.Table.
 func (t table) Open(r *remote.OpenRequest) (remote.Ref, error) {
-	m := t.m
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	t.m.mu.Lock()
+	ref, err := t.m.open(r)
+	var there others
+	if err == errNotThere {
+		there = t.m.others()
+	}
+	t.m.mu.Unlock()
+	if err == errNotThere {
+		err = there.notFound(r.Kind, r.Name)
+	}
+	return ref, err
+}
+
+// errNotThere is ErrNotFound before it says what there is.
+var errNotThere = errors.New("not there")
+
+// open finds an object, or makes it. The caller holds mu.
+func (m *Manager) open(r *remote.OpenRequest) (remote.Ref, error) {
 	if e := m.names[r.Name]; e != nil {
 		return e.ref, fits(e.ref, r)
 	}
@@ -192,7 +210,7 @@ func (t table) Open(r *remote.OpenRequest) (remote.Ref, error) {
 	}
 	d := m.declared[r.Name]
 	if d == nil && !m.laxAll && !m.lax[Kind(r.Kind)] {
-		return remote.Ref{}, m.notFound(r.Kind, r.Name)
+		return remote.Ref{}, errNotThere
 	}
 	if d != nil {
 		var err error
@@ -202,7 +220,7 @@ func (t table) Open(r *remote.OpenRequest) (remote.Ref, error) {
 	}
 	made, err := build(r)
 	if err != nil {
-		return remote.Ref{}, err
+		return remote.Ref{}, fmt.Errorf("%s %q: %w", r.Kind, r.Name, err)
 	}
 	return m.add(made)
 }
@@ -213,11 +231,11 @@ func fits(ref remote.Ref, r *remote.OpenRequest) error {
 	case ref.Kind != r.Kind:
 		return fmt.Errorf("%s %q: %w: it is a %s", r.Kind, r.Name, ErrMismatch, ref.Kind)
 	case ref.Type != r.Type:
-		return fmt.Errorf("%s of %s: %w, not one of %s", ref, ref.Type, ErrMismatch, r.Type)
+		return fmt.Errorf("%s: %w: it is one of %s, not of %s", ref, ErrMismatch, ref.Type, r.Type)
 	case r.Sized && ref.Size != r.Size:
-		return fmt.Errorf("%s of size %d: %w, not of %d", ref, ref.Size, ErrMismatch, r.Size)
+		return fmt.Errorf("%s: %w: its size is %d, not %d", ref, ErrMismatch, ref.Size, r.Size)
 	case r.PeerKind != "" && ref.PeerKind != r.PeerKind:
-		return fmt.Errorf("%s with a %s: %w, not with a %s", ref, ref.PeerKind, ErrMismatch, r.PeerKind)
+		return fmt.Errorf("%s: %w: its lock is a %s, not a %s", ref, ErrMismatch, ref.PeerKind, r.PeerKind)
 	}
 	return nil
 }
@@ -284,8 +302,12 @@ func open(ctx context.Context, r *remote.OpenRequest) (remote.Ref, error) {
 		return table{m}.Open(r)
 	}
 	ref, err := remote.Open(ctx, r)
-	if err != nil {
-		return ref, fmt.Errorf("open %s %q: %w", r.Kind, r.Name, err)
+	var answered *task.Failure
+	switch {
+	case errors.As(err, &answered) && !errors.Is(err, ErrNoManager):
+		return ref, err // the manager has named the object
+	case err != nil:
+		return ref, fmt.Errorf("%s %q: %w", r.Kind, r.Name, err)
 	}
 	return ref, fits(ref, r)
 }

@@ -91,6 +91,12 @@ func TestOpen_NamesWhatMayHaveBeenMeant(t *testing.T) {
 			t.Errorf("%q does not say %q", err, part)
 		}
 	}
+	if _, err := manager.NewLock(m, "db"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := manager.Lock(ctx, "bd"); err == nil || !strings.Contains(err.Error(), `did you mean "db"?`) {
+		t.Errorf("two letters that are swapped: %v", err)
+	}
 	if _, err := manager.Lock(ctx, "quite another"); err == nil || strings.Contains(err.Error(), "did you mean") {
 		t.Errorf("guessed too much: %v", err)
 	}

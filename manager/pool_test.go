@@ -2,6 +2,7 @@ package manager_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/feac4032/multiproc/manager"
@@ -60,5 +61,24 @@ func TestLock_ExcludesWorkersFromEachOther(t *testing.T) {
 	}
 	if n, err := count.Load(b.ctx); n != workers*times || err != nil {
 		t.Errorf("counted to %d, %v; want %d", n, err, workers*times)
+	}
+}
+
+// What a worker hears of a name names it once, whoever has found out.
+func TestOpen_NamesTheObjectOnce(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	m := manager.New()
+	defer m.Close()
+	for _, given := range []*manager.Manager{m, nil} {
+		p, err := pool.New(ctx, pool.Config{Workers: 1, Manager: given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pool.Call(ctx, p, ask, "nowhere"); err == nil || strings.Count(err.Error(), `lock "nowhere"`) != 1 {
+			t.Errorf("got %v", err)
+		}
+		p.Shutdown(ctx)
 	}
 }

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -89,7 +90,7 @@ func DecodeRef(dec *msgpack.Decoder, kinds ...string) (Ref, error) {
 	s := scanner{b: bytes.Clone(raw)}
 	r := s.ref()
 	if !s.done() {
-		return Ref{}, fmt.Errorf("not a reference to a shared object")
+		return Ref{}, errors.New("not a reference to a shared object")
 	}
 	return r, r.check(kinds...)
 }
@@ -101,7 +102,7 @@ func (r Ref) check(kinds ...string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: %w, not a %s", r, broker.ErrMismatch, kinds[0])
+	return fmt.Errorf("%s: %w: a %s is wanted", r, broker.ErrMismatch, kinds[0])
 }
 
 // CheckType reports whether the object has items or values of this type.
@@ -109,7 +110,7 @@ func (r Ref) CheckType(typ string) error {
 	if r.Type == typ {
 		return nil
 	}
-	return fmt.Errorf("%s of %s: %w, not one of %s", r, r.Type, broker.ErrMismatch, typ)
+	return fmt.Errorf("%s: %w: it is one of %s, not of %s", r, broker.ErrMismatch, r.Type, typ)
 }
 
 // String is what errors call the object, such as `lock "db"`.
