@@ -20,7 +20,7 @@ func experimentFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "list", Usage: "list the experiments with their claims, and run none", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON with the same facts", DisableDefaultText: true},
-		&cli.StringFlag{Name: "workers", Aliases: []string{"j", "P"}, Usage: "let `N` threads and N processes work at a time; default: the CPUs, at least 2"},
+		&cli.StringFlag{Name: "workers", Aliases: []string{"j", "P"}, Usage: "let `N` threads and N processes work at a time, 1 to 64; default: the CPUs, at least 2"},
 	}
 }
 
@@ -32,7 +32,7 @@ func (s *command) experiment(c *cli.Context) error {
 	if err != nil {
 		return usagef("experiment: %v", err)
 	}
-	workers := max(2, runtime.GOMAXPROCS(0))
+	workers := min(max(2, runtime.GOMAXPROCS(0)), maxParties)
 	if c.IsSet("workers") {
 		text := c.String("workers")
 		if workers, err = strconv.Atoi(text); err != nil || workers < 1 || workers > maxParties {
@@ -97,8 +97,8 @@ func (s *command) perform(ctx context.Context, chosen []*lab.Experiment, cfg lab
 				held++
 			}
 		}
-		_, lost = fmt.Fprintf(s.stdout, "%d of %d claims were borne out, with %d workers, in %.1f s\n",
-			held, len(summary.Experiments), summary.Workers, summary.Wall)
+		_, lost = fmt.Fprintf(s.stdout, "%d of %d claims were borne out, with %d %s, in %.1f s\n",
+			held, len(summary.Experiments), summary.Workers, plural(int64(summary.Workers), "worker", "workers"), summary.Wall)
 	}
 	if lost != nil {
 		s.code = batch.ExitInternal
