@@ -126,13 +126,17 @@ func (e *ExitError) Unwrap() []error {
 }
 
 // lastWords finds the line of stderr that says most: what Go's runtime says
-// before it prints stacks, else the last line.
+// before it prints stacks, else the last line. Of stacks so long that what came
+// before them was not kept, no line says anything.
 func lastWords(stderr string) string {
-	for _, mark := range []string{"fatal error: ", "panic: "} {
+	for _, mark := range []string{"fatal error: ", "panic: ", "SIGSEGV: ", "SIGBUS: ", "SIGABRT: ", "SIGQUIT: "} {
 		if i := strings.LastIndex(stderr, mark); i >= 0 && (i == 0 || stderr[i-1] == '\n') {
 			line, _, _ := strings.Cut(stderr[i:], "\n")
 			return printable(line)
 		}
+	}
+	if strings.Contains(stderr, "\n\ngoroutine ") {
+		return ""
 	}
 	stderr = strings.TrimSpace(stderr)
 	return printable(stderr[strings.LastIndexByte(stderr, '\n')+1:])

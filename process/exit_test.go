@@ -122,6 +122,26 @@ func TestProcess_EndsOfCommands(t *testing.T) {
 	}
 }
 
+func TestExitError_LastWordsAreNoneOfAStack(t *testing.T) {
+	t.Parallel()
+	const stack = "main.main()\n\t/x/main.go:7 +0x1d\n\ngoroutine 2 [force gc (idle)]:\nruntime.gopark()\n\nrax    0x0\ngs     0x0\n"
+	for stderr, want := range map[string]string{
+		"SIGSEGV: segmentation violation\nPC=0x48b6e1\n\n" + stack: "SIGSEGV: segmentation violation",
+		"log\nfatal error: concurrent map writes\n\n" + stack:      "fatal error: concurrent map writes",
+		stack:                             "",
+		"first\ngoroutine 7 has failed\n": "goroutine 7 has failed",
+	} {
+		e := &ExitError{Name: "p", PID: 1, Code: 2, Stderr: stderr}
+		says := "p (pid 1) exited with code 2"
+		if want != "" {
+			says += ": " + want
+		}
+		if e.Error() != says {
+			t.Errorf("got %q, want %q", e, says)
+		}
+	}
+}
+
 func TestExitError_KeepsTheEndOfStderr(t *testing.T) {
 	t.Parallel()
 	all := new(buffer)
