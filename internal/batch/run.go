@@ -289,7 +289,7 @@ func (r *run) signalled(sig os.Signal) {
 		r.led.say("supervisor: killing what runs")
 		r.stop(killing, nil)
 	case sig == os.Interrupt:
-		r.led.say(fmt.Sprintf("supervisor: interrupted: %s running %s finish, for at most %v; interrupt again to kill",
+		r.led.say(fmt.Sprintf("supervisor: interrupted: %s running %s may finish, for at most %v; interrupt again to kill",
 			number(active), plural(active, "job", "jobs"), r.cfg.Drain))
 		r.stop(finishing, nil)
 		r.bound(r.cfg.Drain)
