@@ -64,6 +64,12 @@ func TestLock_ExcludesWorkersFromEachOther(t *testing.T) {
 	}
 }
 
+// openLock opens a lock by its name.
+var openLock = task.Define("openLock", func(ctx context.Context, name string) (int, error) {
+	_, err := manager.Lock(ctx, name)
+	return 0, err
+})
+
 // What a worker hears of a name names it once, whoever has found out.
 func TestOpen_NamesTheObjectOnce(t *testing.T) {
 	t.Parallel()
@@ -76,7 +82,7 @@ func TestOpen_NamesTheObjectOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := pool.Call(ctx, p, ask, "nowhere"); err == nil || strings.Count(err.Error(), `lock "nowhere"`) != 1 {
+		if _, err := pool.Call(ctx, p, openLock, "nowhere"); err == nil || strings.Count(err.Error(), `lock "nowhere"`) != 1 {
 			t.Errorf("got %v", err)
 		}
 		p.Shutdown(ctx)
