@@ -59,6 +59,9 @@ func (c *class) window(w *worker) int {
 // observe takes a measurement: n jobs were answered in d.
 func (c *class) observe(d time.Duration, n int) {
 	each := max(d/time.Duration(n), 1)
+	if c.p.cfg.jobTime != nil {
+		each = c.p.cfg.jobTime(each)
+	}
 	if c.service == 0 {
 		c.service = each
 		return

@@ -62,6 +62,7 @@ type Config struct {
 	Guardian *spawn.Guardian
 
 	frameTime func(time.Duration) time.Duration // see child.Options; set by tests
+	jobTime   func(time.Duration) time.Duration // changes what a job was measured to take; set by tests
 }
 
 // WorkerEvent is a worker's start or end.

@@ -354,13 +354,21 @@ func startsTwo(f *faulty) {
 // The kill for a job that took too long is not the timeout of another.
 func TestTimeout_IsNotThatOfAnotherJob(t *testing.T) {
 	t.Parallel()
-	b := setup(t, pool.Config{Workers: 1, Program: script("hasty")})
+	cfg := pool.Config{Workers: 1, Program: script("hasty")}
+	cfg.SetJobTime(func(time.Duration) time.Duration { return time.Microsecond }) // on a busy machine, too
+	b := setup(t, cfg)
 	var o outcomes
-	slow := noopJob("slow")
+	first, slow := noopJob("first"), noopJob("slow")
+	submitted := make(chan struct{})
+	first.Prepare = func(*pool.Job, int, int) error {
+		<-submitted // so that the third follows the second at once
+		return nil
+	}
 	slow.Timeout, slow.KillAfter = 50*time.Millisecond, 50*time.Millisecond
-	for _, j := range []*pool.Job{noopJob("first"), slow, noopJob("third")} {
+	for _, j := range []*pool.Job{first, slow, noopJob("third")} {
 		o.submit(b, j)
 	}
+	close(submitted)
 	o.wait(b)
 	o.want(b, "first", pool.OK)
 	o.want(b, "slow", pool.TimedOut)
