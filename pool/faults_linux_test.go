@@ -169,7 +169,7 @@ var streams = []fault{
 		play: writes(append(head(1000), make([]byte, 500)...))},
 	{name: "half a head, then silence", want: pool.Protocol, evidence: "frame did not end within", config: hurried,
 		play: writes([]byte{0, 0})},
-	{name: "half of ready, then silence", want: pool.OK, evidence: "not ready within", config: func(c *pool.Config) { c.Program.StartTimeout = 300 * time.Millisecond },
+	{name: "half of ready, then silence", want: pool.OK, evidence: "not ready within", config: func(c *pool.Config) { c.Program.StartTimeout = startLimit },
 		play: func(f *faulty) {
 			b := ipc.AppendFrame(nil, f.readyBody(nil))
 			f.raw(b[:len(b)-1])
@@ -195,11 +195,11 @@ var streams = []fault{
 		play: func(f *faulty) { f.begin(); f.ready(); hang() }},
 	{name: "another version in ready", want: pool.OK, evidence: "worker answers with 2",
 		play: func(f *faulty) { f.send(f.readyBody(func(r *ipc.Ready) { r.Version = 2 })); hang() }},
-	{name: "another nonce in ready", want: pool.OK, evidence: "not ready within 300ms", config: func(c *pool.Config) { c.Program.StartTimeout = 300 * time.Millisecond },
+	{name: "another nonce in ready", want: pool.OK, evidence: "not ready within", config: func(c *pool.Config) { c.Program.StartTimeout = startLimit },
 		play: func(f *faulty) { f.send(f.readyBody(func(r *ipc.Ready) { r.Nonce[3]++ })); hang() }},
 	{name: "prints its input", want: pool.OK, evidence: "nonce in something else",
 		play: func(f *faulty) { f.greet(); f.raw(ipc.AppendHello(nil, f.hello)); hang() }},
-	{name: "floods the link before ready", want: pool.OK, evidence: "not ready within 300ms", config: func(c *pool.Config) { c.Program.StartTimeout = 300 * time.Millisecond },
+	{name: "floods the link before ready", want: pool.OK, evidence: "not ready within", config: func(c *pool.Config) { c.Program.StartTimeout = startLimit },
 		play: func(f *faulty) {
 			for text := noise(1 << 16); ; {
 				f.raw(text)

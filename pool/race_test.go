@@ -2,6 +2,11 @@
 
 package pool_test
 
+import "time"
+
+// startLimit is the time that workers have to be ready where some are not.
+const startLimit = 3 * time.Second
+
 // raceEnabled says that memory cannot be measured: the race detector takes
 // several times as much.
 const raceEnabled = true

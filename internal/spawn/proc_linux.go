@@ -18,7 +18,11 @@ type procStat struct {
 	state                byte
 	ppid, group, session int
 	start                uint64 // ticks of 10 ms since boot
+	exiting              bool   // it is on its way out, and has no environment any more
 }
+
+// exitingFlag is PF_EXITING of the kernel, in the field flags.
+const exitingFlag = 0x4
 
 func readStat(pid int) (procStat, bool) {
 	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
@@ -52,6 +56,11 @@ func parseStat(b []byte) (st procStat, ok bool) {
 			return st, false
 		}
 	}
+	flags, err := strconv.ParseUint(string(f[6]), 10, 64)
+	if err != nil {
+		return st, false
+	}
+	st.exiting = flags&exitingFlag != 0
 	st.start, err = strconv.ParseUint(string(f[19]), 10, 64)
 	return st, err == nil
 }

@@ -170,10 +170,12 @@ func (g *guard) empty(t *tree) (left, unclear []int) {
 		}
 		killAll(descend(left), g.session)
 		next, wait := end{-1}, time.Until(deadline)
-		switch i := slices.IndexFunc(unclear, blank); {
+		early := time.Since(begun) < blankWait
+		i := slices.IndexFunc(unclear, func(pid int) bool { return blank(pid) && (early || exiting(pid)) })
+		switch {
 		case len(left) > 0:
 			next = endOf(left[0])
-		case i >= 0 && time.Since(begun) < blankWait:
+		case i >= 0 && wait > 0:
 			next, wait = endOf(unclear[i]), blankWait/10
 		default:
 			wait = 0
@@ -188,7 +190,8 @@ func (g *guard) empty(t *tree) (left, unclear []int) {
 }
 
 // blankWait is how long an orphan without any environment may keep its owner a
-// secret.
+// secret. One that is on its way out is waited for: on a busy machine that takes
+// longer.
 const blankWait = 50 * time.Millisecond
 
 // blank reports whether a process has no environment. A moment later it may have
@@ -196,4 +199,9 @@ const blankWait = 50 * time.Millisecond
 func blank(pid int) bool {
 	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/environ")
 	return err != nil || len(b) == 0
+}
+
+func exiting(pid int) bool {
+	st, ok := readStat(pid)
+	return !ok || st.exiting
 }
