@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/awake"
 	"github.com/feac4032/multiproc/internal/child"
 	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/ipc"
@@ -45,9 +46,9 @@ type exchange struct {
 	credit      int64     // payload bytes that may be sent; −1 = no limit
 	sent        bool      // all of the job is in frames: it can be answered and cancelled
 	interrupted bool
-	over        bool        // the link has ended
-	late        *time.Timer // kills the process; nil before it has nothing left to do
-	tooLate     error       // set if late did
+	over        bool         // the link has ended
+	late        *awake.Timer // kills the process; nil before it has nothing left to do
+	tooLate     error        // set if late did
 
 	// The reader's; everybody's once run has returned.
 	parts    ipc.Assembler
@@ -125,7 +126,7 @@ func (x *exchange) expectEnd(why string) {
 	if x.late != nil {
 		return
 	}
-	x.late = time.AfterFunc(x.grace, func() {
+	x.late = awake.AfterFunc(x.grace, func() {
 		select {
 		case <-x.c.Proc.Done():
 			return // only its output is still being copied

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/awake"
 	"github.com/feac4032/multiproc/internal/boot"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
@@ -28,7 +29,8 @@ type Options struct {
 
 	Daemon bool // what the worker is told of itself: see Parent
 
-	CPUs int // processors that the worker is meant to use; 0 = not said
+	CPUs    int // processors that the worker is meant to use; 0 = not said
+	Threads int // jobs that it is meant to run at a time; 0 = not said
 
 	Page bool // offer a shared page, where there is such a thing
 
@@ -44,9 +46,10 @@ type Child struct {
 	Ready *ipc.Ready // nil before the handshake
 	Page  *ipc.Page  // nil when there is none, or the worker does not keep it
 
-	name string
-	cpus int
-	mem  []byte
+	name    string
+	cpus    int
+	threads int
+	mem     []byte
 }
 
 // The worker's descriptors 3 and 4, as its marker announces them.
@@ -63,7 +66,7 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	if err != nil {
 		return nil, err
 	}
-	started := &Child{name: o.Name, cpus: o.CPUs}
+	started := &Child{name: o.Name, cpus: o.CPUs, threads: o.Threads}
 	c = started
 	defer func() {
 		if err != nil {
@@ -152,11 +155,11 @@ func (c *Child) Handshake(timeout time.Duration, stray func([]byte)) error {
 	h := &ipc.Hello{
 		Min: ipc.Version, Max: ipc.Version,
 		FrameMax: ipc.MaxFrame, MessageMax: ipc.MaxMessage, Credit: ipc.DefaultCredit,
-		Worker: c.name, CPUs: uint64(c.cpus),
+		Worker: c.name, CPUs: uint64(c.cpus), Threads: uint64(c.threads),
 	}
 	rand.Read(h.Nonce[:])
 	expired := make(chan struct{})
-	timer := time.AfterFunc(timeout, func() {
+	timer := awake.AfterFunc(timeout, func() {
 		close(expired)
 		c.Proc.Kill()
 	})

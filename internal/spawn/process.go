@@ -4,6 +4,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/feac4032/multiproc/internal/awake"
 )
 
 // scope is whom a signal is for.
@@ -28,9 +30,9 @@ type Process struct {
 	status Status
 
 	mu     sync.Mutex
-	handle handle      // nil once the process has ended
-	ladder *time.Timer // of Stop; nil before
-	killAt time.Time   // when ladder fires
+	handle handle       // nil once the process has ended
+	ladder *awake.Timer // of Stop; nil before
+	killAt time.Time    // when ladder fires
 }
 
 func newProcess(pid int, h handle) *Process {
@@ -91,7 +93,7 @@ func (p *Process) Stop(grace time.Duration) error {
 			p.ladder.Stop()
 		}
 		p.killAt = at
-		p.ladder = time.AfterFunc(grace, func() { _ = p.Kill() })
+		p.ladder = awake.AfterFunc(grace, func() { _ = p.Kill() })
 	}
 	p.mu.Unlock()
 	return p.Terminate()
