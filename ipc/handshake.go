@@ -29,6 +29,7 @@ type Hello struct {
 	Credit     uint64 // payload bytes that the worker may send before more is granted; 0 = unlimited
 	Worker     string // the worker's name, such as "worker-3"
 	CPUs       uint64 // processors that the worker is meant to use; 0 = not said
+	Threads    uint64 // jobs that the worker is meant to run at the same time; 0 = not said
 }
 
 // Ready is the worker's answer.
@@ -61,6 +62,9 @@ func AppendHello(b []byte, h *Hello) []byte {
 	if h.CPUs > 0 {
 		n++
 	}
+	if h.Threads > 0 {
+		n++
+	}
 	b = appendMapLen(b, n)
 	b = appendUint(appendStr(b, "min"), h.Min)
 	b = appendUint(appendStr(b, "max"), h.Max)
@@ -71,6 +75,9 @@ func AppendHello(b []byte, h *Hello) []byte {
 	b = appendStr(appendStr(b, "worker"), h.Worker)
 	if h.CPUs > 0 {
 		b = appendUint(appendStr(b, "cpus"), h.CPUs)
+	}
+	if h.Threads > 0 {
+		b = appendUint(appendStr(b, "threads"), h.Threads)
 	}
 	return b
 }
@@ -112,6 +119,8 @@ func ParseHello(b []byte) (*Hello, error) {
 			h.Max, ok = c.uint()
 		case "cpus":
 			h.CPUs, ok = c.uint()
+		case "threads":
+			h.Threads, ok = c.uint()
 		case "nonce":
 			ok = c.nonce(&h.Nonce)
 			hasNonce = true

@@ -11,9 +11,10 @@ type class struct {
 	name      string
 	isCommand bool
 
-	queue    deque
-	workers  []*worker // alive, in any state
-	idle     []*worker // ready, without a slot; the one that was used last is last
+	queue    backlog
+	workers  []*worker   // alive, in any state
+	idle     []*worker   // ready, without a slot; the one that was used last is last
+	chores   *time.Timer // looks for workers that have been idle for too long; nil = none is due
 	starting int
 	open     int // jobs of it that Done has not been called for
 
@@ -47,16 +48,16 @@ const flightTime = 5 * time.Millisecond
 // window returns how many jobs a worker of this class may hold.
 func (c *class) window(w *worker) int {
 	if w.page == nil || w.slow {
-		return 1
+		return w.threads
 	}
 	n := 1
 	if c.service > 0 {
 		n = int(flightTime / c.service)
 	}
-	return max(1, min(n, w.grown, w.maxWindow))
+	return max(w.threads, min(n, w.grown, w.maxWindow))
 }
 
-// observe takes a measurement: n jobs were answered in d.
+// observe takes a measurement: a worker has answered n jobs in d.
 func (c *class) observe(d time.Duration, n int) {
 	each := max(d/time.Duration(n), 1)
 	if c.p.cfg.jobTime != nil {

@@ -13,12 +13,16 @@ import (
 // Config says how a pool works. The zero value is a pool of this program's own
 // tasks with one worker for each CPU that the process may use.
 type Config struct {
-	// Workers is the number of slots: how many jobs run at the same time, in warm
-	// workers and as commands together. 0 = the CPUs that this process may use.
+	// Workers is the number of slots: how many workers and commands run jobs at the
+	// same time. 0 = the CPUs that this process may use. Resize changes it.
 	Workers int
 
-	// Program is what a job runs in that names none.
+	// Program is what a job runs in that names none, and how long its workers stay.
 	Program Program
+
+	// Retry is for jobs of Submit, Call, Map and Unordered without WithRetry. The
+	// zero value is none.
+	Retry Retry
 
 	// MaxWindow bounds how many jobs a worker may have been sent that are not yet
 	// answered. 0 = 1024. The window adapts below it to the time that jobs take:
@@ -47,11 +51,13 @@ type Config struct {
 	// each job. Nil = this process's. Jobs of Go get it in their Result.
 	Stdout, Stderr io.Writer
 
-	// Logger receives what the pool does, and the workers' log lines. Nil = none.
+	// Logger receives what the pool does, and the lines that tasks write with
+	// worker.Logger, with the worker and the job. Nil = none. A Logger that blocks
+	// holds up the worker.
 	Logger hclog.Logger
 
-	// OnWorker, if not nil, is told of every worker's start and end. It must not
-	// block.
+	// OnWorker, if not nil, is told of every worker's start and end, and of its not
+	// answering. It must not block.
 	OnWorker func(WorkerEvent)
 
 	// OnLog, if not nil, receives the workers' log lines, and what they print
@@ -61,21 +67,33 @@ type Config struct {
 	// Guardian is a guardian to share. Nil = the pool starts one of its own.
 	Guardian *spawn.Guardian
 
+	ownLogger bool // Logger is the caller's
+
 	frameTime func(time.Duration) time.Duration // see child.Options; set by tests
 	jobTime   func(time.Duration) time.Duration // changes what a job was measured to take; set by tests
 }
 
-// WorkerEvent is a worker's start or end.
+// WorkerEventKind is what has happened to a worker.
+type WorkerEventKind uint8
+
+const (
+	WorkerReady     WorkerEventKind = iota // it takes jobs
+	WorkerExited                           // it has ended
+	WorkerSilent                           // it has jobs, and has not answered a heartbeat for 15 s, or half of Program.StuckAfter
+	WorkerRecovered                        // and now it has
+)
+
+// WorkerEvent is a worker's start or end, or what lies between.
 type WorkerEvent struct {
 	Time     time.Time
-	Exit     bool // false: it is ready
+	Kind     WorkerEventKind
 	Worker   string
 	PID      int
 	Slot     int
 	ExitCode int // −1 after a signal
 	Signal   int
 	Evidence string // why it ended
-	Job      string // label of the job that it ended under, "" for none
+	Job      string // label of the job that it ended under, or runs, "" for none
 }
 
 // LogEvent is a line that a worker sent.

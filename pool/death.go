@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/awake"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 )
@@ -33,11 +35,6 @@ func (w *worker) end(cause error) {
 			}
 		}
 	}
-	var startedUpTo uint64
-	if w.page != nil {
-		startedUpTo = w.page.Started(0)
-	}
-
 	var a actions
 	var charged []victim
 	p.mu.Lock()
@@ -48,11 +45,12 @@ func (w *worker) end(cause error) {
 	}
 	unasked := w.kill != killedShutdown && w.state != workerStopping
 	var back []*Job
+	begun := w.begun()
 	for id := w.flight.first; id < w.flight.next; id++ {
 		j := w.flight.take(id)
 		switch {
-		case j == nil:
-		case id <= w.sentID && (w.page == nil || id <= startedUpTo || j.pending.timedOut):
+		case j == nil || j == w.init:
+		case id <= w.sentID && (begun(id) || j.pending.timedOut):
 			charged = append(charged, victim{j, j.pending.timedOut, j.pending.cancelled, j.toTell()})
 		default:
 			back = append(back, j)
@@ -76,7 +74,7 @@ func (w *worker) end(cause error) {
 	w.status = status
 	evidence := w.evidence(len(charged) > 0)
 	if unasked && len(charged) == 0 && w.kill != killedCancel && w.kill != killedTimeout {
-		p.startFailed(c, fmt.Errorf("%s", evidence), &a)
+		p.startFailed(c, &startError{evidence, w.initErr}, &a)
 	}
 	slot := w.slot
 	w.slot = 0
@@ -85,11 +83,11 @@ func (w *worker) end(cause error) {
 
 	w.endSession(evidence)
 	w.event(WorkerEvent{
-		Time: time.Now(), Exit: true, Worker: w.name, PID: w.pid(), Slot: slot,
+		Time: time.Now(), Kind: WorkerExited, Worker: w.name, PID: w.pid(), Slot: slot,
 		ExitCode: status.Code, Signal: int(status.Signal), Evidence: evidence, Job: firstLabel(charged),
 	})
 	for _, v := range charged {
-		w.charge(v, evidence)
+		w.charge(v, charged, evidence)
 	}
 	if len(charged) == 0 && w.proc != nil {
 		w.startupOutput() // what it said last, outside of a job
@@ -124,7 +122,7 @@ func (w *worker) closeSending() {
 	w.p.mu.Unlock()
 	if wait != nil {
 		// A write that blocks ends with the process, whose output has ended.
-		late := time.AfterFunc(stopGrace, func() { w.killFor(killedProtocol, "closed its end of the link and went on") })
+		late := awake.AfterFunc(stopGrace, func() { w.killFor(killedProtocol, "closed its end of the link and went on") })
 		<-wait
 		late.Stop()
 	}
@@ -137,7 +135,7 @@ func (w *worker) reap(cause error) spawn.Status {
 		return spawn.Status{Code: -1, TreeEmpty: true}
 	}
 	if linkEnded(cause) {
-		timer := time.AfterFunc(stopGrace, func() { w.killFor(killedProtocol, "closed its end of the link and went on") })
+		timer := awake.AfterFunc(stopGrace, func() { w.killFor(killedProtocol, "closed its end of the link and went on") })
 		defer timer.Stop()
 	} else {
 		w.killFor(killedProtocol, cause.Error())
@@ -176,7 +174,7 @@ func firstLabel(victims []victim) string {
 }
 
 // charge ends the attempt of the job under which the worker ended.
-func (w *worker) charge(v victim, evidence string) {
+func (w *worker) charge(v victim, all []victim, evidence string) {
 	j := v.Job
 	s := &j.pending
 	w.told(j, v.tell)
@@ -187,7 +185,7 @@ func (w *worker) charge(v victim, evidence string) {
 		Start: s.sent, Wall: time.Since(w.startOf(j)), Leaked: w.status.Leaked,
 	}
 	r.Stdout, r.Stderr = w.out.take(w.out.size()), w.err.take(w.err.size())
-	ours := true
+	ours := true // or nobody knows whose
 	switch {
 	case w.kill == killedShutdown:
 		r.Outcome = Cancelled
@@ -202,13 +200,20 @@ func (w *worker) charge(v victim, evidence string) {
 		}
 	case v.cancelled:
 		r.Outcome = Cancelled
+	case w.kill == killedStuck:
+		r.Which = WhichStuck
 	case w.kill != notKilled:
-		r.Evidence += ", for another job" // and this one had just started
+		r.Evidence = "worker lost through " + cause(all) + ": " + evidence
 	case w.status.Lost:
 		r.Outcome = Internal
 	default:
 		ours = false
 		r.Which = crashKind(r.Stderr.Tail(inMemory))
+	}
+	if len(all) > 1 && !ours {
+		ours = true
+		s.alone = true // if it is tried again, so that it can prove its innocence
+		r.Evidence += "; one of the " + strconv.Itoa(len(all)) + " jobs that it ran"
 	}
 	if !ours {
 		s.deaths++
@@ -224,10 +229,49 @@ func (w *worker) charge(v victim, evidence string) {
 // have started none, before the job is held to be the reason.
 const suspicions = 2
 
+// begun returns a function that tells which unanswered jobs the worker had
+// started. The caller holds mu.
+func (w *worker) begun() func(id uint64) bool {
+	switch {
+	case w.page == nil:
+		return func(uint64) bool { return true }
+	case w.threads == 1:
+		upTo := w.page.Started(0)
+		return func(id uint64) bool { return id <= upTo }
+	}
+	ids := make([]uint64, w.threads)
+	for i := range ids {
+		ids[i] = w.page.Started(i)
+	}
+	return func(id uint64) bool { return slices.Contains(ids, id) }
+}
+
+// cause names the job for which we have killed the worker of all these.
+func cause(all []victim) string {
+	for _, v := range all {
+		if v.timedOut || v.cancelled {
+			return label(v.Job)
+		}
+	}
+	return "another job"
+}
+
+// startError is the end of a worker that has started no job.
+type startError struct {
+	evidence string
+	init     error // nil if Init did not fail
+}
+
+func (e *startError) Error() string { return e.evidence }
+
+func (e *startError) Unwrap() error { return e.init }
+
 // startOf is when the job began, as far as that is known.
 func (w *worker) startOf(j *Job) time.Time {
-	if w.startedID == j.pending.id && !w.startedAt.IsZero() {
-		return w.startedAt
+	for _, r := range w.runs {
+		if r.id == j.pending.id && !r.at.IsZero() {
+			return r.at
+		}
 	}
 	if w.mark.After(j.pending.sent) {
 		return w.mark
@@ -249,7 +293,7 @@ func (w *worker) evidence(underJob bool) string {
 	switch {
 	case w.proc == nil:
 		return w.cause.Error()
-	case w.kill == killedTimeout, w.kill == killedOutput:
+	case w.kill == killedTimeout, w.kill == killedOutput, w.kill == killedStuck:
 		return fmt.Sprintf("%s; %s was killed", w.killText, who)
 	case w.kill == killedCancel:
 		return fmt.Sprintf("%s; %s was killed", w.killText, who)
@@ -361,6 +405,8 @@ func (w *worker) release() {
 	if w.child != nil {
 		w.child.Close()
 	}
+	w.meter.close()
+	w.initTimer.Stop()
 	for _, c := range []*capture{w.out, w.err} {
 		if c != nil {
 			c.close()

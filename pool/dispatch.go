@@ -70,6 +70,7 @@ func (p *Pool) dispatch(c *class, a *actions) {
 			break
 		}
 	}
+	p.provide(c, a)
 	if c.queue.len() > 0 && !c.isCommand {
 		for _, w := range c.workers {
 			if w.slot > 0 {
@@ -79,10 +80,20 @@ func (p *Pool) dispatch(c *class, a *actions) {
 	}
 }
 
-// vacate returns a slot, and gives it to the class whose first job has waited
-// longest. The caller holds mu.
+// vacate returns a slot. One that Resize has taken away is gone then. The caller
+// holds mu.
 func (p *Pool) vacate(slot int, a *actions) {
+	p.taken[slot] = false
+	if slot > p.slots {
+		return
+	}
 	p.free = append(p.free, slot)
+	p.allot(a)
+}
+
+// allot gives free slots to the classes whose first jobs have waited longest. The
+// caller holds mu.
+func (p *Pool) allot(a *actions) {
 	for len(p.free) > 0 {
 		var next *class
 		for _, c := range p.order {
@@ -106,7 +117,13 @@ func (c *class) able() bool {
 // worker, a new one, or a command. It reports false when the class has no use for
 // it now.
 func (p *Pool) occupy(c *class, a *actions) bool {
+	if !c.able() {
+		return false
+	}
+	// It is taken first: what follows may free others, and give them away.
 	slot := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
+	p.taken[slot] = true
 	switch {
 	case c.isCommand:
 		j := c.queue.popFront()
@@ -114,7 +131,7 @@ func (p *Pool) occupy(c *class, a *actions) bool {
 		j.pending.state = jobRunning
 		j.pending.slot = slot
 		a.commands = append(a.commands, j)
-	case len(c.idle) > 0:
+	case c.wakes(a):
 		w := c.idle[len(c.idle)-1]
 		c.idle = c.idle[:len(c.idle)-1]
 		w.slot, w.since = slot, time.Now()
@@ -124,9 +141,10 @@ func (p *Pool) occupy(c *class, a *actions) bool {
 		// what they leave.
 		p.startWorker(c, slot, a)
 	default:
+		p.free = append(p.free, slot) // all that were idle are too old, and others are starting
+		p.taken[slot] = false
 		return false
 	}
-	p.free = p.free[:len(p.free)-1]
 	return true
 }
 
@@ -156,7 +174,20 @@ func (p *Pool) refill(w *worker, a *actions) {
 	if w.state != workerReady || w.dead || w.leaving {
 		return
 	}
-	if w.flight.n == 0 && (c.queue.len() == 0 || p.yields(w)) {
+	if w.aged() {
+		w.retiring = true
+	}
+	if w.retiring {
+		if w.flight.n == 0 {
+			p.retire(w, a)
+		}
+		return
+	}
+	w.alone = w.alone && w.flight.n > 0
+	if w.alone || w.slot > p.slots && w.flight.n > 0 {
+		return
+	}
+	if w.flight.n == 0 && (c.queue.len() == 0 || w.slot > p.slots || p.yields(w)) {
 		p.rest(w, a)
 		return
 	}
@@ -170,11 +201,17 @@ func (p *Pool) refill(w *worker, a *actions) {
 		return
 	}
 	// What is left is shared among those who could run it.
-	if sharers := len(c.workers) + min(len(p.free), p.cfg.Workers); sharers > 1 {
-		room = min(room, max(1, (c.queue.len()+sharers-1)/sharers))
+	if sharers := len(c.workers) + min(len(p.free), p.slots); sharers > 1 {
+		room = min(room, max(w.threads, (c.queue.len()+sharers-1)/sharers))
+	}
+	if left := w.jobsLeft(); room >= left {
+		room, w.retiring = left, c.queue.len() >= left
 	}
 	for range min(room, c.queue.len()) {
 		j := c.queue.front()
+		if j.pending.alone && w.flight.n > 0 {
+			break // when what it has is done
+		}
 		inline := int64(len(j.Payload))
 		if inline > ipc.MaxInline {
 			inline = 0 // its chunks wait for credit one by one
@@ -194,9 +231,14 @@ func (p *Pool) refill(w *worker, a *actions) {
 		}
 		s.id = w.flight.add(j)
 		w.sendq = append(w.sendq, j)
+		w.sent++
 		if w.credit >= 0 {
 			w.credit -= inline
 			s.reserved = inline
+		}
+		if s.alone {
+			w.alone = true
+			break
 		}
 	}
 	w.kick(a)
@@ -207,29 +249,36 @@ func (p *Pool) refill(w *worker, a *actions) {
 func (p *Pool) rest(w *worker, a *actions) {
 	slot := w.slot
 	w.slot = 0
+	if slot > p.slots { // which Resize has taken away
+		p.stopIdle(w, a)
+		p.stats.Recycled++
+		p.vacate(slot, a)
+		return
+	}
 	w.class.idle = append(w.class.idle, w)
 	w.rested = time.Now()
+	w.class.tidyLater(w.rested)
 	p.trim(a)
 	if slot > 0 {
 		p.vacate(slot, a)
 	}
 }
 
-// trim stops the workers that have been idle longest, when there are more idle
-// ones than slots.
+// trim stops the worker that has been idle longest, when there are more idle ones
+// than slots and spares.
 func (p *Pool) trim(a *actions) {
-	idle := 0
+	idle, most := 0, p.slots
 	var oldest *worker
 	for _, c := range p.order {
 		idle += len(c.idle)
+		most += c.prog.Spares
 		if len(c.idle) > 0 && (oldest == nil || c.idle[0].rested.Before(oldest.rested)) {
 			oldest = c.idle[0]
 		}
 	}
-	if idle > p.cfg.Workers {
+	if idle > most {
 		oldest.class.idle = oldest.class.idle[1:]
-		oldest.state = workerStopping
-		a.stops = append(a.stops, oldest)
+		p.stopIdle(oldest, a)
 	}
 }
 
@@ -239,6 +288,7 @@ func (p *Pool) startWorker(c *class, slot int, a *actions) {
 	p.workers = append(p.workers, w)
 	c.workers = append(c.workers, w)
 	c.starting++
+	p.stats.Started++
 	p.wg.Add(1)
 	a.starts = append(a.starts, w)
 	p.watch()

@@ -27,14 +27,15 @@ var (
 	ErrJob = errors.New("bad job")
 )
 
-// TaskError is the error of a task that returned one or panicked, in its worker.
-// errors.Is finds the sentinels that both sides know by task.DefineError.
+// TaskError is the error of a task that returned one or panicked, in its worker:
+// Type, Msg, Stage, Panic and Stack are those of the Failure that came over the
+// wire. errors.Is finds the sentinels that both sides know by task.DefineError.
 type TaskError struct {
 	Task    string
 	Job     string // label
 	Attempt int
 	Worker  string
-	Failure *task.Failure
+	*task.Failure
 }
 
 func (e *TaskError) Error() string {

@@ -3,6 +3,8 @@ package pool
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +21,7 @@ type Future[Out any] struct {
 	mu    sync.Mutex
 	ended bool
 	done  chan struct{} // made when somebody waits
+	then  []*func()     // called once it has ended, by the goroutine that ended it
 	value []byte
 	err   error
 }
@@ -138,7 +141,30 @@ func (f *Future[Out]) end(j *Job, r *Result) {
 	if f.done != nil {
 		close(f.done)
 	}
+	then := f.then
+	f.then = nil
 	f.mu.Unlock()
+	for _, call := range then {
+		(*call)()
+	}
+}
+
+// whenEnded has f called once the future has ended, at once if it has: it must not
+// block, nor panic. The function that it returns takes it back.
+func (f *Future[Out]) whenEnded(call func()) (forget func()) {
+	f.mu.Lock()
+	if f.ended {
+		f.mu.Unlock()
+		call()
+		return func() {}
+	}
+	f.then = append(f.then, &call)
+	f.mu.Unlock()
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.then = slices.DeleteFunc(f.then, func(c *func()) bool { return c == &call })
+	}
 }
 
 // Done returns a channel that is closed when the result is there
@@ -171,16 +197,66 @@ func (f *Future[Out]) Result(ctx context.Context) (Out, error) {
 			return none, context.Cause(ctx)
 		}
 	}
+	return f.outcome()
+}
+
+// outcome decodes the result of a future that has ended.
+func (f *Future[Out]) outcome() (out Out, err error) {
 	if f.err != nil {
-		return none, f.err
+		return out, f.err
 	}
-	out, err := f.task(f.value)
-	if err != nil {
-		return none, fmt.Errorf("result of %s: %w", label(&f.job), err)
+	defer func() { // in a decoding method of the user's
+		if v := recover(); v != nil {
+			var none Out
+			out, err = none, fmt.Errorf("result of %s: %w", label(&f.job), task.NewPanicError(v, futureFrame))
+		}
+	}()
+	if out, err = f.task(f.value); err != nil {
+		return out, fmt.Errorf("result of %s: %w", label(&f.job), err)
 	}
 	return out, nil
 }
 
-// Cancel asks for the job to be taken back or interrupted; Done tells when that
-// has happened. What has ended stays as it is.
-func (f *Future[Out]) Cancel() { f.p.Cancel(&f.job) }
+// futureFrame begins the names of Future's methods, in the stacks of panics.
+const futureFrame = "github.com/feac4032/multiproc/pool.(*Future["
+
+// Err returns the error of a job that has ended in any way but well, and nil while
+// it has not ended: it does not wait (Future.exception, without waiting). A result
+// that does not decode is an error of Result alone.
+func (f *Future[Out]) Err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// OnDone has call called with the result, once it is there, on a goroutine of its
+// own: a call that blocks holds up nothing, one that panics is written to the log
+// of the pool, or to its Stderr if it has no Logger (Future.add_done_callback; the
+// order of several is not defined). Close does not wait for it.
+func (f *Future[Out]) OnDone(call func(Out, error)) {
+	f.whenEnded(func() {
+		go func() {
+			defer f.p.survive(label(&f.job))
+			call(f.outcome())
+		}()
+	})
+}
+
+// Cancel asks for the job to be taken back or interrupted, and says what it found;
+// Done tells when it has ended, Result how: with ErrCancelled, unless another end
+// came first. What has ended stays as it is.
+func (f *Future[Out]) Cancel() CancelState { return f.p.Cancel(&f.job) }
+
+// survive, deferred, keeps a panic of the user's callback from ending the program.
+func (p *Pool) survive(job string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	stack := debug.Stack()
+	if p.cfg.ownLogger {
+		p.log.Error("callback panicked", "job", job, "panic", v, "stack", string(stack))
+		return
+	}
+	p.stderr.print(fmt.Sprintf("pool: callback of %s panicked: %v\n\n%s", job, v, stack))
+}

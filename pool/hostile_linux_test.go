@@ -247,7 +247,7 @@ func (v *verdict) run(spill string, first *pool.Job) {
 }
 
 func (v *verdict) event(e pool.WorkerEvent) {
-	if e.Exit {
+	if e.Kind == pool.WorkerExited {
 		v.tell(e.Evidence)
 	}
 }

@@ -28,6 +28,10 @@ type Job struct {
 	// error ends the job as Failed.
 	Prepare func(j *Job, attempt, slot int) error
 
+	// Priority orders the jobs of a class that wait: higher ones first, equal ones
+	// first come, first served. It does not order classes.
+	Priority int
+
 	// Label names the job in errors and logs, and in the worker, such as
 	// "resize#12". At most ipc.MaxName bytes.
 	Label string
@@ -51,6 +55,9 @@ type Job struct {
 	// Retrying, if not nil, is called when an attempt will be followed by another
 	// one, after the given time. The Result is valid during the call.
 	Retrying func(j *Job, r *Result, after time.Duration)
+	// Progress, if not nil, is called with what the task reports by worker.Progress,
+	// as msgpack, in order. The payload is valid during the call. It must not block.
+	Progress func(j *Job, payload []byte)
 	// Done is called exactly once, from one of the pool's goroutines. The Result,
 	// its outputs above all, is valid during the call. While it blocks, the
 	// worker that ran the job makes no progress.
@@ -72,21 +79,6 @@ type Command struct {
 	StdinPath string
 	// OKExit lists the exit codes that count as success. Nil = 0 alone.
 	OKExit []int
-}
-
-// Program is what the workers of a class run. Two jobs share workers when all
-// fields are equal.
-type Program struct {
-	// Command is the worker's argv; any program that speaks ipc/PROTOCOL.md.
-	// Nil = this program again, whose main must call worker.Init.
-	Command []string
-	// Env is its whole environment, KEY=value. Nil = this process's.
-	Env []string
-	// Dir is its working directory. "" = this process's.
-	Dir string
-	// StartTimeout bounds the time from the start to the worker's ready frame.
-	// 0 = 60 s.
-	StartTimeout time.Duration
 }
 
 // Retry is the rule by which a failed attempt is tried again.

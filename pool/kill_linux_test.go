@@ -92,7 +92,7 @@ func TestKill_AtAnyMomentCostsOneJobAtMost(t *testing.T) {
 	cfg.OnWorker = func(e pool.WorkerEvent) {
 		mu.Lock()
 		defer mu.Unlock()
-		if !e.Exit {
+		if e.Kind != pool.WorkerExited {
 			alive = append(alive, e.PID)
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/awake"
 	"github.com/feac4032/multiproc/ipc"
 )
 
@@ -32,7 +33,7 @@ func (p *Pool) watch() {
 // monitor is the pool's clock: timeouts from the start in the worker, jobs that
 // wait behind a long one, too much output. It sleeps while nothing is in flight.
 func (p *Pool) monitor() {
-	defer close(p.ended)
+	defer close(p.idle)
 	ticker := time.NewTicker(tick)
 	ticker.Stop()
 	defer ticker.Stop()
@@ -70,6 +71,7 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 	}
 	var a actions
 	var begun []start
+	var events []*WorkerEvent
 	p.mu.Lock()
 	for _, w := range p.workers {
 		if w.dead || w.state != workerStarting && w.flight.n == 0 {
@@ -82,19 +84,26 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 		if w.state == workerStarting {
 			continue
 		}
+		if e := w.listen(now, lost, &a); e != nil {
+			events = append(events, e)
+		}
 		w.observe(now, lost)
-		j, ran, limit := w.atWork(now)
-		if j != nil && j.toTell() {
-			begun = append(begun, start{w, j})
+		p.works = w.atWork(now, p.works[:0])
+		for _, x := range p.works {
+			j := x.Job
+			if x.begun && j.toTell() {
+				begun = append(begun, start{w, j})
+			}
+			if j.Timeout > 0 && x.ran >= x.limit && !j.pending.timedOut && !j.pending.cancelled && lost == 0 {
+				j.pending.timedOut = true
+				w.interruptNow(j, &a)
+			}
 		}
-		if j != nil && j.Timeout > 0 && ran >= limit && !j.pending.timedOut && !j.pending.cancelled && lost == 0 {
-			j.pending.timedOut = true
-			w.interruptNow(j, &a)
-		}
-		if w.flight.n > 1 && w.cancels && ran > recallAfter(w.class.service) {
+		if len(p.works) > 0 && w.flight.n > w.threads && w.cancels && w.busyFor(p.works) > recallAfter(w.class.service*time.Duration(w.threads)) {
 			w.recall(&a)
 		}
 	}
+	clear(p.works)
 	var overdue []*command
 	for c := range p.running {
 		busy = true
@@ -103,6 +112,16 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 		}
 	}
 	p.mu.Unlock()
+	for _, e := range events {
+		w := p.log.Warn
+		if e.Kind == WorkerRecovered {
+			w = p.log.Info
+		}
+		w("worker "+e.Evidence, "worker", e.Worker, "pid", e.PID, "job", e.Job)
+		if p.cfg.OnWorker != nil {
+			p.cfg.OnWorker(*e)
+		}
+	}
 	for _, s := range begun {
 		s.tell(s.Job)
 	}
@@ -111,51 +130,6 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 		c.end(killedTimeout)
 	}
 	return busy
-}
-
-// observe notes which job the worker runs, and since when.
-func (w *worker) observe(now time.Time, lost time.Duration) {
-	if lost > 0 {
-		w.moved = now // nor did time pass for what it has not started
-	}
-	id := w.flight.first // without a page there is one at a time
-	if w.page != nil {
-		id = w.page.Started(0)
-	}
-	id = min(id, w.sentID)
-	if id != w.startedID {
-		w.startedID = id
-		w.startedAt = now
-		if j := w.flight.get(id); j != nil && w.flight.n == 1 && j.pending.sent.After(w.mark) {
-			w.startedAt = j.pending.sent
-		}
-		return
-	}
-	w.startedAt = w.startedAt.Add(lost)
-}
-
-// idleStart is how long a worker may hold jobs of which it starts none, beyond
-// the time that the first of them may take.
-const idleStart = time.Second
-
-// atWork returns the job that the worker runs, since when, and how long it may
-// take. Of a worker that runs none it is the one that it should have started: a
-// worker that was stopped between two jobs must not hold them for ever.
-func (w *worker) atWork(now time.Time) (j *Job, ran, limit time.Duration) {
-	if j = w.flight.get(w.startedID); j != nil {
-		return j, now.Sub(w.startedAt), j.Timeout
-	}
-	j = w.flight.get(w.flight.first)
-	if j == nil || w.flight.first > w.sentID {
-		return nil, now.Sub(w.startedAt), 0
-	}
-	waits := w.startedAt // of the last look that saw it start something
-	for _, t := range []time.Time{j.pending.sent, w.mark, w.moved} {
-		if t.After(waits) {
-			waits = t
-		}
-	}
-	return j, now.Sub(waits), j.Timeout + idleStart
 }
 
 // recallAfter is how long a job may run, in a class whose jobs usually take
@@ -168,14 +142,14 @@ func recallAfter(service time.Duration) time.Duration {
 // holds mu.
 func (w *worker) recall(a *actions) {
 	w.slow = true
-	w.grown = 1
+	w.grown = w.threads
 	unsent := w.sendq
 	w.sendq = nil
 	for _, j := range unsent {
 		w.unsend(j)
 	}
 	w.p.putBack(unsent, a)
-	for id := max(w.startedID+1, w.flight.first); id <= w.sentID; id++ {
+	for id := max(w.startedUpTo()+1, w.flight.first); id <= w.sentID; id++ {
 		if j := w.flight.get(id); j != nil && !j.pending.recalled && id != w.partial {
 			j.pending.recalled = true
 			w.control = append(w.control, ipc.AppendCancel(nil, id, false))
@@ -195,7 +169,7 @@ func (w *worker) written() int64 {
 
 // interrupt asks for a job of this worker back, whether it has started or not.
 // The caller holds mu.
-func (w *worker) interrupt(j *Job, a *actions) {
+func (w *worker) interrupt(j *Job, a *actions) CancelState {
 	id := j.pending.id
 	switch i := slices.Index(w.sendq, j); {
 	case i >= 0:
@@ -203,11 +177,12 @@ func (w *worker) interrupt(j *Job, a *actions) {
 		w.unsend(j)
 		a.finish(j, cancelledEarly(j))
 		w.p.refill(w, a)
-		return
+		return Dequeued
 	case w.flight.get(id) != j || id > w.sentID:
-		return // answered; or it is dealt with when it is about to be sent
+		return Interrupting // answered; or it is dealt with when it is about to be sent
 	}
 	w.interruptNow(j, a)
+	return Interrupting
 }
 
 // interruptNow asks the worker to end a job, and kills the worker if that takes
@@ -227,7 +202,7 @@ func (w *worker) interruptNow(j *Job, a *actions) {
 	if j.pending.timedOut {
 		why, text = killedTimeout, timeoutEvidence(j)
 	}
-	time.AfterFunc(j.killAfter(), func() {
+	awake.AfterFunc(j.killAfter(), func() {
 		w.p.mu.Lock()
 		defer w.p.mu.Unlock()
 		if w.flight.get(id) == j && !w.dead {

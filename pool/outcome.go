@@ -35,6 +35,7 @@ const (
 	WhichPanic  = "panic"  // Failed: the task panicked
 	WhichFatal  = "fatal"  // Crashed: a fatal error of the Go runtime
 	WhichOOM    = "oom"    // Crashed: the Go runtime was out of memory
+	WhichStuck  = "stuck"  // Crashed: its worker did not answer heartbeats, and was killed
 	WhichOutput = "output" // Limited: stdout and stderr together
 	WhichStart  = "start"  // Internal: no worker could be started for it
 )

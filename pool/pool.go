@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +28,7 @@ type Pool struct {
 	stderr *sharedWriter
 	wake   chan struct{} // tells the monitor that there is something to watch
 	quit   chan struct{} // ends the monitor
-	ended  chan struct{} // the monitor has returned
+	idle   chan struct{} // the monitor has returned
 	unhook func() bool   // from the context of New
 	wg     sync.WaitGroup
 
@@ -38,7 +37,9 @@ type Pool struct {
 	byProgram map[*Program]*class
 	order     []*class // by age
 	commands  *class
-	free      []int // slots that nobody has, the lowest last
+	slots     int    // see Resize
+	free      []int  // those that nobody has, the lowest last
+	taken     []bool // by number: those that somebody has, also ones that are to go
 	workers   []*worker
 	running   map[*command]struct{}
 	outlets   []*outlet            // for commands, not in use
@@ -47,6 +48,9 @@ type Pool struct {
 	seq       uint64               // of the last job that was queued
 	names     int                  // of workers, so far
 	lost      int                  // workers that ended unasked
+	stats     Stats                // what counts from the beginning on
+	ended     map[Outcome]uint64
+	works     []work // the monitor's
 	closed    bool
 	killed    bool
 	tellings  *sync.Cond    // a call of Started has returned
@@ -76,6 +80,7 @@ type pendingState struct {
 	cancelled bool
 	timedOut  bool
 	recalled  bool      // asked back, unless it has started
+	alone     bool      // a worker with several threads died under it: it is not to have company
 	sent      time.Time // when the attempt was given away
 }
 
@@ -107,7 +112,9 @@ func New(ctx context.Context, cfg Config) (*Pool, error) {
 		g:         cfg.Guardian,
 		wake:      make(chan struct{}, 1),
 		quit:      make(chan struct{}),
-		ended:     make(chan struct{}),
+		idle:      make(chan struct{}),
+		ended:     make(map[Outcome]uint64),
+		slots:     cfg.Workers,
 		classes:   make(map[string]*class),
 		byProgram: make(map[*Program]*class),
 		running:   make(map[*command]struct{}),
@@ -124,9 +131,7 @@ func New(ctx context.Context, cfg Config) (*Pool, error) {
 		}
 		p.g, p.ownsG = g, true
 	}
-	for slot := cfg.Workers; slot >= 1; slot-- {
-		p.free = append(p.free, slot)
-	}
+	p.freeSlots()
 	p.commands = &class{p: p, name: "commands", isCommand: true}
 	p.order = append(p.order, p.commands)
 	go p.monitor()
@@ -144,6 +149,12 @@ func (c *Config) setDefaults() error {
 		return fmt.Errorf("pool: Restarts and Within must not be negative")
 	case c.MaxOutput < 0:
 		return fmt.Errorf("pool: MaxOutput is %d, want 0 or more", c.MaxOutput)
+	}
+	if err := c.Program.check(); err != nil {
+		return fmt.Errorf("pool: %w", err)
+	}
+	if err := c.Retry.check(); err != nil {
+		return fmt.Errorf("pool: Retry: %w", err)
 	}
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0) // affinity and the quota of a cgroup count
@@ -166,7 +177,7 @@ func (c *Config) setDefaults() error {
 	if c.Stderr == nil {
 		c.Stderr = os.Stderr
 	}
-	if c.Logger == nil {
+	if c.ownLogger = c.Logger != nil; !c.ownLogger {
 		c.Logger = hclog.NewNullLogger()
 	}
 	return nil
@@ -185,6 +196,12 @@ func (s *sharedWriter) copy(o *Output) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.WriteTo(s.w) // a broken stdout costs the text, not the job
+}
+
+func (s *sharedWriter) print(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	io.WriteString(s.w, text)
 }
 
 // Go enqueues a job and returns. It never waits for a slot: how many jobs are
@@ -207,6 +224,7 @@ func (p *Pool) Go(j *Job) error {
 	}
 	j.pending = pendingState{class: c}
 	p.open++
+	p.stats.Submitted++
 	c.open++
 	p.enqueue(j, &a)
 	p.mu.Unlock()
@@ -228,6 +246,11 @@ func (j *Job) check() error {
 		return fmt.Errorf("%w: %s has both a task and a command", ErrJob, label(j))
 	case len(j.Task) > ipc.MaxName || len(j.Label) > ipc.MaxName || len(j.Key) > ipc.MaxName:
 		return fmt.Errorf("%w: task, label and key may be %d bytes long", ErrJob, ipc.MaxName)
+	}
+	if j.Program != nil {
+		if err := j.Program.check(); err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrJob, label(j), err)
+		}
 	}
 	return j.checkPayload()
 }
@@ -264,10 +287,7 @@ func (p *Pool) classOf(prog *Program) *class {
 	if c := p.byProgram[prog]; c != nil {
 		return c
 	}
-	key := strings.Join([]string{
-		strings.Join(prog.Command, "\x00"), strings.Join(prog.Env, "\x00"), prog.Dir,
-		prog.StartTimeout.String(), fmt.Sprint(prog.Env == nil),
-	}, "\x00\x00")
+	key := prog.key()
 	c := p.classes[key]
 	if c == nil {
 		own := *prog
@@ -321,41 +341,6 @@ func (p *Pool) Tasks(ctx context.Context, prog *Program) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return c.tasks, c.err
-}
-
-// Cancel takes a job back: one that has not started ends as Cancelled, one that
-// runs is interrupted and, KillAfter later, killed. Done is called in any case,
-// and may still report another outcome if that came first. A job that is done,
-// or was never given to the pool, is left alone.
-func (p *Pool) Cancel(j *Job) {
-	a := actions{caller: true}
-	p.mu.Lock()
-	p.cancel(j, &a)
-	p.mu.Unlock()
-	a.run(p)
-}
-
-func (p *Pool) cancel(j *Job, a *actions) {
-	s := &j.pending
-	if s.cancelled {
-		return
-	}
-	s.cancelled = true
-	switch s.state {
-	case jobQueued:
-		s.class.queue.remove(j)
-		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: s.attempt})
-	case jobWaiting:
-		p.waiting[j].Stop()
-		delete(p.waiting, j)
-		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled between two attempts", ExitCode: -1, Attempt: s.attempt})
-	case jobFlying:
-		s.w.interrupt(j, a)
-	case jobRunning:
-		if s.c != nil { // else it has not begun, and looks before it does
-			a.interrupt(s.c)
-		}
-	}
 }
 
 // WorkersLost returns how many workers have ended without being asked to.

@@ -1,9 +1,21 @@
 package pool
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
+
+// check finds fields that cannot be meant.
+func (r *Retry) check() error {
+	switch {
+	case r.Max < 0:
+		return fmt.Errorf("%d retries, want 0 or more", r.Max)
+	case r.Backoff < 0 || r.MaxBackoff < 0 || r.Factor < 0 || r.Jitter < 0:
+		return fmt.Errorf("a field is negative")
+	}
+	return nil
+}
 
 // again reports whether an attempt that ended so is followed by another.
 func (r *Retry) again(res *Result) bool {

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
 )
@@ -51,8 +49,9 @@ func (w *worker) take(msgs [][]byte) error {
 			err = w.logLine(&m)
 		case ipc.KindOutput:
 			w.store(&m)
-		case ipc.KindProgress, ipc.KindPong:
-			// Progress has no reader yet; a pong says nothing that a frame does not.
+		case ipc.KindProgress:
+			err = w.progress(&m)
+		case ipc.KindPong: // says no more than any frame does
 		default:
 			err = &ipc.ProtocolError{Kind: m.Kind, Reason: "not for a supervisor"}
 		}
@@ -156,8 +155,10 @@ func (w *worker) settle() error {
 		bad  error
 		n    int // answered after they ran
 		back []*Job
+		init *answer // of the job that prepares the worker
 		now  = time.Now()
 	)
+	memory, tooLarge := w.weigh()
 	p.mu.Lock()
 	since := now.Sub(w.mark)
 	for i := range w.answers {
@@ -165,6 +166,10 @@ func (w *worker) settle() error {
 		if bad = w.match(ans); bad != nil {
 			w.answers = w.answers[:i]
 			break
+		}
+		if ans.job == w.init && w.init != nil {
+			ans.job, init = nil, ans
+			continue
 		}
 		if ans.msg.Status == ipc.StatusRecalled && !ans.cancelled && !ans.timedOut {
 			back = append(back, ans.job)
@@ -177,10 +182,15 @@ func (w *worker) settle() error {
 		c.observe(since, n)
 		c.deaths = c.deaths[:0]
 		w.mark = now
+		w.answered += n
+		w.memory = memory
 		w.slow = false
 		if w.grown < w.maxWindow {
 			w.grown = min(2*w.grown, w.maxWindow)
 		}
+	}
+	if n > 0 && tooLarge {
+		w.outgrow(&a)
 	}
 	p.putBack(back, &a)
 	if bad == nil {
@@ -201,6 +211,9 @@ func (w *worker) settle() error {
 		if ans.job != nil {
 			w.report(ans, since/time.Duration(max(n, 1)))
 		}
+	}
+	if init != nil {
+		w.initialized(init)
 	}
 	w.out.release()
 	w.err.release()
@@ -318,29 +331,6 @@ func firstLine(s string) string {
 
 func clampInt64(v uint64) int64 { return int64(min(v, 1<<62)) }
 
-// logLine passes on a log frame.
-func (w *worker) logLine(m *ipc.Message) error {
-	if len(m.Body) > 0 {
-		if err := ipc.ValidatePayload(m.Body); err != nil {
-			return err
-		}
-	}
-	if w.p.cfg.OnLog == nil {
-		return nil
-	}
-	e := LogEvent{
-		Time: time.Now(), Worker: w.name, Message: string(m.Name), Fields: append([]byte(nil), m.Body...),
-		Level: [...]hclog.Level{ipc.LevelDebug: hclog.Debug, ipc.LevelInfo: hclog.Info, ipc.LevelWarn: hclog.Warn, ipc.LevelError: hclog.Error}[m.Level],
-	}
-	w.p.mu.Lock()
-	if j := w.flight.get(m.ID); j != nil {
-		e.Job = label(j)
-	}
-	w.p.mu.Unlock()
-	w.p.cfg.OnLog(e)
-	return nil
-}
-
 // complete ends an attempt: with another one, or with Done.
 func (p *Pool) complete(j *Job, r *Result) {
 	if after, ok := p.tryAgain(j, r); ok {
@@ -351,8 +341,10 @@ func (p *Pool) complete(j *Job, r *Result) {
 		return
 	}
 	c := j.pending.class
+	outcome := r.Outcome
 	j.Done(j, r) // which may give j to the pool again
 	p.mu.Lock()
+	p.ended[outcome]++
 	p.open--
 	c.open--
 	p.drop(c)
@@ -373,6 +365,7 @@ func (p *Pool) tryAgain(j *Job, r *Result) (time.Duration, bool) {
 		s.state = jobDone
 		return 0, false
 	}
+	p.stats.Retried++
 	return j.Retry.after(r.Attempt), true
 }
 

@@ -135,6 +135,9 @@ func (p *Pool) dismantle() {
 		if c.timer != nil {
 			c.timer.Stop()
 		}
+		if c.chores != nil {
+			c.chores.Stop()
+		}
 		c.retry = time.Now().Add(time.Hour)
 	}
 	p.abandonTasks()
@@ -148,7 +151,7 @@ func (p *Pool) dismantle() {
 	}
 	p.unhook()
 	close(p.quit)
-	<-p.ended
+	<-p.idle
 	p.mu.Lock()
 	p.report.WorkersLost = p.lost
 	slices.Sort(p.leaked)

@@ -5,17 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/awake"
 	"github.com/feac4032/multiproc/internal/child"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/queue"
+	"github.com/feac4032/multiproc/task"
 )
 
 type workerState uint8
@@ -39,10 +43,14 @@ type worker struct {
 	ready     *ipc.Ready
 	page      *ipc.Page // nil when the worker does not keep it
 	maxWindow int
-	offsets   bool // results say where their output ends
-	cancels   bool // cancel frames are answered
-	counts    bool // it counts its bytes against the credit that it has
-	limited   bool // credit counts
+	offsets   bool   // results say where their output ends
+	cancels   bool   // cancel frames are answered
+	counts    bool   // it counts its bytes against the credit that it has
+	limited   bool   // credit counts
+	pongs     bool   // it answers heartbeats
+	threads   int    // jobs that it runs at a time
+	meter     *meter // of its memory; nil = it is not measured
+	init      *Job   // runs before all others; nil = none
 
 	calling // its calls, and their answers
 
@@ -62,6 +70,16 @@ type worker struct {
 	senderEnd chan struct{}
 	creditUp  *sync.Cond
 	leaving   bool      // it ends by itself: no more jobs
+	retiring  bool      // it is to be replaced: no more jobs, and then it is stopped
+	alone     bool      // the job that it has is to have no company
+	lived     time.Time // when it was ready
+	lease     float64   // the fraction of its maxima that it lives for
+	sent      int       // jobs that it was given, and not given back
+	answered  int       // and that it has answered
+	memory    int64     // resident bytes after the last of them; 0 = not measured
+	pinged    time.Time // when the heartbeat was sent that is not answered; zero = none is
+	pings     uint64    // heartbeats, so far
+	stuck     bool      // and it was told that this takes long
 	gone      bool      // its process has ended, and what that means is decided
 	dead      bool      // the link is of no more use
 	sentID    uint64    // jobs up to this id have been encoded
@@ -70,11 +88,11 @@ type worker struct {
 	kill      killReason
 	killText  string
 	cause     error // of the end of the link
+	initTimer *awake.Timer
+	initErr   error // why Init failed; set before the kill
 	status    spawn.Status
 
-	// The monitor's, under the pool's mutex.
-	startedID uint64
-	startedAt time.Time
+	runs []started // by thread: the monitor's, under the pool's mutex
 
 	// The sender's.
 	frames []byte
@@ -87,7 +105,9 @@ type worker struct {
 	owed     uint64 // payload bytes that were consumed since credit was last granted
 	result   Result
 	answers  []answer
-	early    []byte // what it printed on the link before ready
+	heard    atomic.Int64 // when it was last heard of: nanoseconds since epoch
+	waiting  atomic.Bool  // for the link, and for nothing else
+	early    []byte       // what it printed on the link before ready
 }
 
 // killReason is why we killed a worker; it wins over how that looked.
@@ -100,6 +120,7 @@ const (
 	killedOutput
 	killedProtocol
 	killedStart
+	killedStuck
 	killedShutdown
 )
 
@@ -108,7 +129,8 @@ func newWorker(c *class, slot int) *worker {
 	p.names++
 	w := &worker{
 		p: p, class: c, name: "worker-" + strconv.Itoa(p.names), slot: slot,
-		grown: 1, credit: -1, since: time.Now(),
+		grown: 1, credit: -1, since: time.Now(), threads: 1, lease: 1 - rand.Float64()/10,
+		runs: make([]started, 1),
 	}
 	w.creditUp = sync.NewCond(&p.mu)
 	w.flight.init()
@@ -126,7 +148,7 @@ func (w *worker) run() {
 		w.end(fmt.Errorf("start of %s (%s): %w", w.name, w.class.name, err))
 		return
 	}
-	w.enter()
+	w.initialize()
 	w.end(w.read())
 }
 
@@ -142,7 +164,7 @@ func (w *worker) start() (err error) {
 	c, err := child.Start(w.p.g, &child.Options{
 		Name: w.name, Command: prog.Command, Env: prog.Env, Dir: prog.Dir,
 		Stdout: w.out.f, Stderr: w.err.f, Page: true, FrameTime: w.p.cfg.frameTime,
-		CPUs: max(1, runtime.NumCPU()/w.p.cfg.Workers),
+		CPUs: max(1, runtime.NumCPU()/w.p.cfg.Workers), Threads: prog.Threads,
 	})
 	if err != nil {
 		return err
@@ -176,9 +198,19 @@ func (w *worker) handshake() error {
 	w.offsets = ready.Has(ipc.CapOffsets)
 	w.cancels = ready.Has(ipc.CapCancel)
 	w.counts = ready.Has(ipc.CapCredit)
-	w.maxWindow = int(min(ready.Window, uint64(w.p.cfg.MaxWindow)))
-	if !w.cancels || ready.Threads != 1 {
-		w.maxWindow = 1 // nothing could be taken back from behind a long job
+	w.pongs = ready.Has(ipc.CapPong)
+	w.threads = int(min(ready.Threads, uint64(max(1, w.class.prog.Threads))))
+	w.runs = make([]started, w.threads)
+	w.maxWindow = max(w.threads, int(min(ready.Window, uint64(w.p.cfg.MaxWindow))))
+	if !w.cancels {
+		w.maxWindow = w.threads // nothing could be taken back from behind a long job
+	}
+	w.grown = w.threads
+	if w.class.prog.MaxMemory > 0 {
+		var err error
+		if w.meter, err = newMeter(w.proc.PID()); err != nil {
+			return err
+		}
 	}
 	if ready.Credit > 0 {
 		w.limited, w.credit = true, int64(min(ready.Credit, 1<<40))
@@ -187,15 +219,52 @@ func (w *worker) handshake() error {
 	return nil
 }
 
+// initialize sends the job that prepares the worker, if there is one: the worker
+// has not started before that has ended well.
+func (w *worker) initialize() {
+	in := w.class.prog.Init
+	if in == nil {
+		w.enter()
+		return
+	}
+	timeout := w.class.prog.StartTimeout
+	w.initTimer = awake.AfterFunc(timeout, func() { w.killFor(killedStart, fmt.Sprintf("init not done within %v", timeout)) })
+	var a actions
+	w.p.mu.Lock()
+	w.init = &Job{Task: in.Task, Payload: in.Payload, Label: "init of " + w.name}
+	w.init.pending = pendingState{class: w.class, state: jobFlying, w: w, slot: w.slot}
+	w.init.pending.id = w.flight.add(w.init)
+	w.sendq = append(w.sendq, w.init)
+	w.kick(&a)
+	w.p.mu.Unlock()
+	a.run(w.p)
+}
+
+// initialized takes the answer to that job.
+func (w *worker) initialized(ans *answer) {
+	w.initTimer.Stop()
+	if ans.msg.Status == ipc.StatusOK {
+		w.enter()
+		return
+	}
+	f := ans.failure
+	if f == nil {
+		f = &task.Failure{Msg: "it was given back"}
+	}
+	w.initErr = &TaskError{Task: w.init.Task, Job: w.init.Label, Attempt: 1, Worker: w.name, Failure: f}
+	w.killFor(killedStart, w.initErr.Error())
+}
+
 // enter makes the worker one that jobs can be sent to.
 func (w *worker) enter() {
 	w.startupOutput()
-	w.event(WorkerEvent{Time: time.Now(), Worker: w.name, PID: w.proc.PID(), Slot: w.slot})
+	w.event(WorkerEvent{Time: time.Now(), Kind: WorkerReady, Worker: w.name, PID: w.proc.PID(), Slot: w.slot})
 	p, c := w.p, w.class
 	var a actions
 	p.mu.Lock()
 	c.starting--
 	w.state = workerReady
+	w.lived = time.Now()
 	c.ready, c.tasks = true, w.ready.Tasks
 	c.announce()
 	switch {
@@ -251,7 +320,10 @@ func (w *worker) read() error {
 	msgs := make([][]byte, 256)
 	w.link.Reader().Spin(w.awaited)
 	for {
+		w.waiting.Store(true)
 		n, err := w.jobs.GetBatch(ctx, msgs)
+		w.waiting.Store(false)
+		w.hear()
 		if err != nil {
 			return err
 		}
@@ -298,7 +370,7 @@ func (w *worker) stop() {
 	w.kick(&a)
 	w.p.mu.Unlock()
 	a.run(w.p)
-	timer := time.AfterFunc(stopGrace, func() { w.killFor(killedShutdown, "did not stop in time") })
+	timer := awake.AfterFunc(stopGrace, func() { w.killFor(killedShutdown, "did not stop in time") })
 	go func() {
 		<-w.proc.Done()
 		timer.Stop()
@@ -308,7 +380,7 @@ func (w *worker) stop() {
 // endsOr gives the worker, which has done what only one does that ends, a moment
 // to end, and kills it if it does not.
 func (w *worker) endsOr(violation string) {
-	time.AfterFunc(stopGrace, func() {
+	awake.AfterFunc(stopGrace, func() {
 		select {
 		case <-w.proc.Done():
 		default:

@@ -93,11 +93,15 @@ type jobQueue struct {
 	begin   func(*job) *jobContext
 }
 
-func newJobQueue(threads int, begin func(*job) *jobContext) *jobQueue {
-	q := &jobQueue{running: make([]*jobContext, threads), begin: begin}
+func newJobQueue(begin func(*job) *jobContext) *jobQueue {
+	q := &jobQueue{running: make([]*jobContext, 1), begin: begin}
 	q.some.L = &q.mu
 	return q
 }
+
+// serve says how many slots there are, one without it, before the first of them takes
+// a job.
+func (q *jobQueue) serve(threads int) { q.running = make([]*jobContext, threads) }
 
 // fresh returns an empty batch.
 func (q *jobQueue) fresh() *batch {

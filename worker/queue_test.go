@@ -7,7 +7,7 @@ import (
 )
 
 func testQueue() *jobQueue {
-	return newJobQueue(1, func(j *job) *jobContext { return &jobContext{info: Job{ID: j.id}} })
+	return newJobQueue(func(j *job) *jobContext { return &jobContext{info: Job{ID: j.id}} })
 }
 
 func batchOf(q *jobQueue, ids ...uint64) *batch {

@@ -100,6 +100,20 @@ func (r *runner) answer(c *jobContext, status ipc.Status) {
 		r.chunking.Lock()
 		defer r.chunking.Unlock()
 	}
+	if r.send(c, status) != nil || inline {
+		return
+	}
+	// That it cannot be sent is the link's end.
+	_ = r.sendChunks(&r.frame, id, r.result)
+}
+
+// send puts the frame of the answer into the outbox.
+func (r *runner) send(c *jobContext, status ipc.Status) error {
+	if r.threads > 1 {
+		r.telling.Lock() // offsets go out in the order in which they were read
+		defer r.telling.Unlock()
+	}
+	id := c.info.ID
 	frame := append(r.frame[:0], 0, 0, 0, 0)
 	stdout, stderr, moved := r.offsets.moved()
 	if moved {
@@ -108,9 +122,5 @@ func (r *runner) answer(c *jobContext, status ipc.Status) {
 		frame = ipc.AppendResult(frame, id, status, r.result)
 	}
 	r.frame = frame
-	if r.out.put(sealed(frame), c, true) != nil || inline {
-		return
-	}
-	// That it cannot be sent is the link's end.
-	_ = r.sendChunks(&r.frame, id, r.result)
+	return r.out.put(sealed(frame), c, true)
 }

@@ -71,6 +71,7 @@ type server struct {
 	messageMax uint64
 	defs       map[string]*task.Def
 	chunking   sync.Mutex    // held while a payload travels in chunks
+	telling    sync.Mutex    // held while one of several threads answers
 	granted    atomic.Uint64 // payload bytes taken and not yet granted again
 
 	stopped    bool          // a stop frame has come
@@ -83,7 +84,7 @@ func newServer(e endpoint) *server {
 	// Without deadlines: a supervisor may be stopped by its user in the middle
 	// of a frame. That it has died, the end of the stream tells.
 	s.reader = ipc.NewReader(undated(e.in))
-	s.queue = newJobQueue(s.threads, s.begin)
+	s.queue = newJobQueue(s.begin)
 	// The answer to the last job may bring the next one at once.
 	s.reader.Spin(s.awaiting)
 	return s
@@ -123,6 +124,8 @@ func (s *server) serve() int {
 	if s.named != nil {
 		s.named(hello.Worker)
 	}
+	s.threads = int(max(1, min(hello.Threads, ipc.MaxSlots)))
+	s.queue.serve(s.threads)
 	s.messageMax = hello.MessageMax
 	s.assembler.Max = hello.MessageMax
 	s.credit.init(hello.Credit)

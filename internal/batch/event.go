@@ -52,11 +52,14 @@ func (r *run) eventRun(name string, rep *Report) {
 	r.led.event(o.end())
 }
 
-// worker is told of a worker's start or end.
+// worker is told of a worker's start or end; what else there is of it is in the log.
 func (r *run) worker(e pool.WorkerEvent) {
-	name := "worker.start"
-	if e.Exit {
+	name, exited := "worker.start", e.Kind == pool.WorkerExited
+	switch {
+	case exited:
 		name = "worker.exit"
+	case e.Kind != pool.WorkerReady:
+		return
 	}
 	r.log.Debug(name, "worker", e.Worker, "pid", e.PID, "evidence", e.Evidence)
 	if r.cfg.Events == nil {
@@ -65,7 +68,7 @@ func (r *run) worker(e pool.WorkerEvent) {
 	o := newEvent(name, e.Time)
 	o.text("worker", e.Worker)
 	o.int("pid", int64(e.PID))
-	if e.Exit {
+	if exited {
 		if e.Signal > 0 {
 			o.int("signal", int64(e.Signal))
 			o.some("signal_name", signalName(e.Signal))
