@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
@@ -26,53 +25,6 @@ type Future[Out any] struct {
 	err   error
 }
 
-// Option changes how one submission is treated.
-type Option func(*Job) error
-
-// WithTimeout bounds each attempt, from its start in the worker: at its end the
-// task's context is cancelled, and 5 s later, or what WithKillAfter says, the
-// worker is killed. The error is a *TimeoutError.
-func WithTimeout(d time.Duration) Option {
-	return func(j *Job) error {
-		if d <= 0 {
-			return fmt.Errorf("%w: timeout %v, want more than 0", ErrJob, d)
-		}
-		j.Timeout = d
-		return nil
-	}
-}
-
-// WithKillAfter sets the time between asking an attempt to end and killing it.
-func WithKillAfter(d time.Duration) Option {
-	return func(j *Job) error {
-		if d <= 0 {
-			return fmt.Errorf("%w: kill after %v, want more than 0", ErrJob, d)
-		}
-		j.KillAfter = d
-		return nil
-	}
-}
-
-// WithRetry lets failed attempts be followed by others. The function may then
-// run more than once, also after an attempt that had its effect.
-func WithRetry(r Retry) Option {
-	return func(j *Job) error {
-		if r.Max < 0 {
-			return fmt.Errorf("%w: %d retries, want 0 or more", ErrJob, r.Max)
-		}
-		j.Retry = r
-		return nil
-	}
-}
-
-// WithLabel names the job in errors and logs.
-func WithLabel(label string) Option {
-	return func(j *Job) error {
-		j.Label = label
-		return nil
-	}
-}
-
 // Submit gives a task to the pool and returns its future, without waiting for a
 // slot (Executor.submit). The argument is encoded before it returns, so that it
 // is a snapshot; an argument that does not encode, ErrClosed and ErrJob are
@@ -82,13 +34,12 @@ func WithLabel(label string) Option {
 // cancelled. A context that cannot end costs nothing.
 func Submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts ...Option) (*Future[Out], error) {
 	f := &Future[Out]{p: p, task: t.DecodeOut}
-	j := &f.job
-	for _, opt := range opts {
-		if err := opt(j); err != nil {
-			return nil, err
-		}
+	o, err := forOne(opts)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	j := &f.job
+	o.apply(j)
 	if j.Payload, err = t.EncodeIn(nil, in); err != nil {
 		return nil, err
 	}
