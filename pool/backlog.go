@@ -69,3 +69,14 @@ func (b *backlog) tidy() {
 		b.levels = slices.Delete(b.levels, 0, 1)
 	}
 }
+
+// append adds all jobs that wait, in their order.
+func (b *backlog) append(all []*Job) []*Job {
+	for i := range b.levels {
+		l := &b.levels[i]
+		for k := range l.n {
+			all = append(all, l.buf[(l.head+k)&(len(l.buf)-1)])
+		}
+	}
+	return all
+}

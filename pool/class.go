@@ -16,7 +16,8 @@ type class struct {
 	idle     []*worker   // ready, without a slot; the one that was used last is last
 	chores   *time.Timer // looks for workers that have been idle for too long; nil = none is due
 	starting int
-	open     int // jobs of it that Done has not been called for
+	changed  chan struct{} // closed when a worker is ready or has ended, or may be started again; nil = nobody waits for that
+	open     int           // jobs of it that Done has not been called for
 
 	service time.Duration // how long a job takes, as measured; 0 = not known
 	known   chan struct{} // closed once tasks or err is set; nil = nobody asked

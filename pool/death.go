@@ -67,6 +67,7 @@ func (w *worker) end(cause error) {
 	}
 	p.putBack(back, &a)
 	p.forget(w)
+	c.change()
 	if unasked {
 		p.lost++
 	}
@@ -379,6 +380,7 @@ func (p *Pool) startFailed(c *class, cause error, a *actions) {
 			var a actions
 			p.mu.Lock()
 			p.dispatch(c, &a)
+			c.change()
 			if c.known != nil && !c.ready && c.err == nil && len(c.workers) == 0 && !p.closed {
 				p.startWorker(c, 0, &a) // no job needs it, but somebody waits to know its tasks
 			}
@@ -387,6 +389,7 @@ func (p *Pool) startFailed(c *class, cause error, a *actions) {
 		})
 		return
 	}
+	defer c.change()
 	c.err = fmt.Errorf("%w: %d workers of %s ended within %v without having started a job; the last: %w", ErrRestartLimit, len(c.deaths), c.name, p.cfg.Within, cause)
 	c.announce()
 	for c.queue.len() > 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/feac4032/multiproc/task"
 )
@@ -78,8 +79,12 @@ func (e *WorkerLostError) Error() string {
 
 // TimeoutError is the error of a job whose attempt took too long.
 type TimeoutError struct {
-	Job      string
-	Evidence string
+	Task     string // "" for a command
+	Job      string // label
+	Attempt  int
+	Worker   string // "" for a command
+	Timeout  time.Duration
+	Evidence string // also whether it had to be killed
 }
 
 func (e *TimeoutError) Error() string {
@@ -100,7 +105,7 @@ func (r *Result) Err(j *Job) error {
 	case OK:
 		return nil
 	case TimedOut:
-		return &TimeoutError{Job: j.Label, Evidence: r.Evidence}
+		return &TimeoutError{Task: j.Task, Job: j.Label, Attempt: r.Attempt, Worker: r.Worker, Timeout: j.Timeout, Evidence: r.Evidence}
 	case Cancelled:
 		return fmt.Errorf("%s: %w", label(j), ErrCancelled)
 	case Failed:

@@ -34,7 +34,7 @@ type Future[Out any] struct {
 // cancelled. A context that cannot end costs nothing.
 func Submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts ...Option) (*Future[Out], error) {
 	f := &Future[Out]{p: p, task: t.DecodeOut}
-	o, err := forOne(opts)
+	o, err := forOne(p, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (f *Future[Out]) Err() error {
 func (f *Future[Out]) OnDone(call func(Out, error)) {
 	f.whenEnded(func() {
 		go func() {
-			defer f.p.survive(label(&f.job))
+			defer func() { f.p.survive(label(&f.job), recover()) }()
 			call(f.outcome())
 		}()
 	})
@@ -198,9 +198,9 @@ func (f *Future[Out]) OnDone(call func(Out, error)) {
 // came first. What has ended stays as it is.
 func (f *Future[Out]) Cancel() CancelState { return f.p.Cancel(&f.job) }
 
-// survive, deferred, keeps a panic of the user's callback from ending the program.
-func (p *Pool) survive(job string) {
-	v := recover()
+// survive tells of a panic of the user's callback, which does not end the program.
+// nil is none.
+func (p *Pool) survive(job string, v any) {
 	if v == nil {
 		return
 	}

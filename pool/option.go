@@ -3,6 +3,8 @@ package pool
 import (
 	"fmt"
 	"time"
+
+	"github.com/feac4032/multiproc/task"
 )
 
 // Option changes how work is treated that is given to Submit, Call, Map or
@@ -15,21 +17,23 @@ type options struct {
 	killAfter time.Duration
 	retry     Retry
 	label     string
+	priority  int
+	progress  func(*Job, []byte)
 
 	many string // an option that only makes sense for many items; "" = none was given
 }
 
 // forOne takes the options of a call that gives the pool a single job.
-func forOne(opts []Option) (options, error) {
-	o, err := optionsOf(opts)
+func forOne(p *Pool, opts []Option) (options, error) {
+	o, err := optionsOf(p, opts)
 	if err == nil && o.many != "" {
 		err = fmt.Errorf("%w: %s is for Map and Unordered", ErrJob, o.many)
 	}
 	return o, err
 }
 
-func optionsOf(opts []Option) (options, error) {
-	var o options
+func optionsOf(p *Pool, opts []Option) (options, error) {
+	o := options{retry: p.cfg.Retry}
 	for _, opt := range opts {
 		if err := opt(&o); err != nil {
 			return o, err
@@ -41,6 +45,7 @@ func optionsOf(opts []Option) (options, error) {
 // apply fills in the fields of a job.
 func (o *options) apply(j *Job) {
 	j.Timeout, j.KillAfter, j.Retry, j.Label = o.timeout, o.killAfter, o.retry, o.label
+	j.Priority, j.Progress = o.priority, o.progress
 }
 
 // WithTimeout bounds each attempt, from its start in the worker: at its end the
@@ -68,11 +73,12 @@ func WithKillAfter(d time.Duration) Option {
 }
 
 // WithRetry lets failed attempts be followed by others. The function may then
-// run more than once, also after an attempt that had its effect.
+// run more than once, also after an attempt that had its effect. It wins over
+// Config.Retry.
 func WithRetry(r Retry) Option {
 	return func(o *options) error {
-		if r.Max < 0 {
-			return fmt.Errorf("%w: %d retries, want 0 or more", ErrJob, r.Max)
+		if err := r.check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrJob, err)
 		}
 		o.retry = r
 		return nil
@@ -83,6 +89,38 @@ func WithRetry(r Retry) Option {
 func WithLabel(label string) Option {
 	return func(o *options) error {
 		o.label = label
+		return nil
+	}
+}
+
+// WithPriority lets the job go ahead of those with lower priorities that wait for
+// a worker of the same program; 0 without it. Equal ones are served first come,
+// first served.
+func WithPriority(n int) Option {
+	return func(o *options) error {
+		o.priority = n
+		return nil
+	}
+}
+
+// WithProgress hands to f what the task reports with worker.Progress, decoded
+// strictly as T: on one goroutine at a time, and in order. An f that is slower than
+// the reports come misses some, but never the last; it may still run when the
+// result is there. One that blocks or panics harms nothing else: see Future.OnDone.
+// A report that does not decode is left out, with a line in the pool's log.
+func WithProgress[T any](f func(T)) Option {
+	return func(o *options) error {
+		if f == nil {
+			return fmt.Errorf("%w: progress without a function", ErrJob)
+		}
+		o.progress = newRelay(func(payload []byte) error {
+			var v T
+			if err := task.Decode(payload, &v); err != nil {
+				return err
+			}
+			f(v)
+			return nil
+		}).put
 		return nil
 	}
 }

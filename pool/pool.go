@@ -54,6 +54,8 @@ type Pool struct {
 	closed    bool
 	killed    bool
 	tellings  *sync.Cond    // a call of Started has returned
+	before    uint64        // jobs that had ended as Cancelled when closed was set
+	gone      chan struct{} // closed once the pool is dismantled
 	drained   chan struct{} // closed once closed is set and open is 0
 	leaked    []int
 	shutdown  sync.Once
@@ -120,6 +122,7 @@ func New(ctx context.Context, cfg Config) (*Pool, error) {
 		running:   make(map[*command]struct{}),
 		waiting:   make(map[*Job]*time.Timer),
 		drained:   make(chan struct{}),
+		gone:      make(chan struct{}),
 		stdout:    &sharedWriter{w: cfg.Stdout},
 		stderr:    &sharedWriter{w: cfg.Stderr},
 	}

@@ -2,24 +2,34 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/feac4032/multiproc/internal/spawn"
 )
 
 // Report is how a pool ended.
 type Report struct {
-	// Cancelled is how many jobs were taken back or interrupted.
+	// Cancelled is how many jobs ended as Cancelled from the beginning of the end on.
 	Cancelled int
-	// WorkersLost is how many workers ended without being asked to.
+	// Terminated is how many workers and commands were sent SIGTERM because they had
+	// not ended when their jobs were cancelled.
+	Terminated int
+	// Killed names the workers and commands that were killed because they had not
+	// ended then either, with the job that they had.
+	Killed []string
+	// WorkersLost is how many workers ended without being asked to, since New.
 	WorkersLost int
 	// Leaked lists processes that could not be ended.
 	Leaked []int
 }
 
-// Close waits for the jobs that the pool has, ends the workers and returns. New
-// jobs are refused from its beginning. It is idempotent; an error tells of
-// processes that could not be ended.
+// Close waits for the jobs that the pool has, ends the workers and returns
+// (Pool.close and join, Executor.shutdown). New jobs are refused from its
+// beginning. It is idempotent; an error tells of processes that could not be
+// ended.
 func (p *Pool) Close() error {
 	r := p.Shutdown(context.Background())
 	if len(r.Leaked) > 0 {
@@ -28,24 +38,153 @@ func (p *Pool) Close() error {
 	return nil
 }
 
-// Shutdown is Close with a limit: when ctx ends before the jobs do, what waits
-// is cancelled and what runs is killed. It always returns, and nothing of the
-// pool is left then but what the Report names as leaked.
+// Shutdown is Close with a limit. Before ctx's deadline, by a quarter of the time
+// that there is and by 2 s at most, the jobs that the pool still has are cancelled;
+// a third of that later, what has not ended is sent SIGTERM, and after another it
+// is killed. So it returns by the deadline, whatever the workers do. When ctx ends
+// in another way the same happens within half a second from then. Nothing of the
+// pool is left when it returns but what the Report names as leaked.
 func (p *Pool) Shutdown(ctx context.Context) Report {
 	p.mu.Lock()
-	p.closed = true
+	p.close()
 	if p.open == 0 {
 		p.finishDrain()
 	}
 	p.mu.Unlock()
-	select {
-	case <-p.drained:
-	case <-ctx.Done():
-		p.Kill()
-		<-p.drained
+	if ctx.Done() != nil {
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			p.windUp(ctx)
+		}()
+		defer func() { <-watched }()
 	}
+	<-p.drained
 	p.shutdown.Do(p.dismantle)
 	return p.report
+}
+
+// close refuses new jobs. The caller holds mu.
+func (p *Pool) close() {
+	if !p.closed {
+		p.closed = true
+		p.before = p.ended[Cancelled]
+	}
+}
+
+// windUp ends what is left of the pool when the time that ctx gives it is over.
+func (p *Pool) windUp(ctx context.Context) {
+	now := time.Now()
+	var step time.Duration
+	var near <-chan time.Time
+	if by, limited := ctx.Deadline(); limited {
+		reserve := min(by.Sub(now)/4, 2*time.Second)
+		step = reserve / 3
+		timer := time.NewTimer(by.Add(-reserve).Sub(now))
+		defer timer.Stop()
+		near = timer.C
+	}
+	select {
+	case <-p.gone:
+		return
+	case <-near:
+	case <-ctx.Done():
+		step = 0
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			step = 250 * time.Millisecond
+		}
+	}
+	for _, do := range []func(){p.cancelAll, p.terminateAll} {
+		do()
+		timer := time.NewTimer(step)
+		select {
+		case <-p.gone:
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+	p.nameKilled()
+	p.Kill()
+}
+
+// cancelAll cancels every job that the pool has.
+func (p *Pool) cancelAll() {
+	a := actions{caller: true}
+	p.mu.Lock()
+	for _, j := range p.jobs() {
+		p.cancel(j, &a)
+	}
+	p.mu.Unlock()
+	a.run(p)
+}
+
+// jobs returns all that have not ended. The caller holds mu.
+func (p *Pool) jobs() (all []*Job) {
+	for _, c := range p.order {
+		all = c.queue.append(all)
+	}
+	for j := range p.waiting {
+		all = append(all, j)
+	}
+	for _, w := range p.workers {
+		all = w.jobsOf(all)
+	}
+	for c := range p.running {
+		all = append(all, c.j)
+	}
+	return all
+}
+
+// jobsOf appends those that the worker has. The caller holds mu.
+func (w *worker) jobsOf(all []*Job) []*Job {
+	for id := w.flight.first; id < w.flight.next; id++ {
+		if j := w.flight.get(id); j != nil && j != w.init {
+			all = append(all, j)
+		}
+	}
+	return all
+}
+
+// terminateAll sends SIGTERM to what has not ended.
+func (p *Pool) terminateAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var procs []*spawn.Process
+	for _, w := range p.workers {
+		procs = append(procs, w.proc)
+	}
+	for c := range p.running {
+		procs = append(procs, c.proc)
+	}
+	for _, proc := range procs {
+		if proc == nil {
+			continue
+		}
+		p.report.Terminated++
+		if err := proc.Terminate(); err != nil { // a hand-over, which does not block
+			p.log.Error("terminate failed", "pid", proc.PID(), "error", err)
+		}
+	}
+}
+
+// nameKilled notes who is about to be killed.
+func (p *Pool) nameKilled() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.workers {
+		if w.proc == nil {
+			continue
+		}
+		name := fmt.Sprintf("%s (pid %d)", w.name, w.proc.PID())
+		if jobs := w.jobsOf(nil); len(jobs) > 0 {
+			name += " with " + label(jobs[0])
+		}
+		p.report.Killed = append(p.report.Killed, name)
+	}
+	for c := range p.running {
+		p.report.Killed = append(p.report.Killed, fmt.Sprintf("%s (pid %d)", label(c.j), c.proc.PID()))
+	}
 }
 
 // Kill cancels all jobs and kills all workers and commands. It does not wait;
@@ -55,12 +194,12 @@ func (p *Pool) Kill() {
 	var workers []*worker
 	var commands []*command
 	p.mu.Lock()
-	p.closed, p.killed = true, true
+	p.close()
+	p.killed = true
 	for _, c := range p.order {
 		for c.queue.len() > 0 {
 			j := c.queue.popFront()
 			j.pending.cancelled = true
-			p.report.Cancelled++
 			a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt})
 		}
 	}
@@ -68,21 +207,16 @@ func (p *Pool) Kill() {
 		timer.Stop()
 		delete(p.waiting, j)
 		j.pending.cancelled = true
-		p.report.Cancelled++
 		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled between two attempts", ExitCode: -1, Attempt: j.pending.attempt})
 	}
 	for _, w := range p.workers {
-		for id := w.flight.first; id < w.flight.next; id++ {
-			if j := w.flight.get(id); j != nil {
-				j.pending.cancelled = true
-				p.report.Cancelled++
-			}
+		for _, j := range w.jobsOf(nil) {
+			j.pending.cancelled = true
 		}
 		workers = append(workers, w)
 	}
 	for c := range p.running {
 		c.j.pending.cancelled = true
-		p.report.Cancelled++
 		commands = append(commands, c)
 	}
 	p.abandonTasks()
@@ -154,6 +288,7 @@ func (p *Pool) dismantle() {
 	<-p.idle
 	p.mu.Lock()
 	p.report.WorkersLost = p.lost
+	p.report.Cancelled = int(p.ended[Cancelled] - p.before)
 	slices.Sort(p.leaked)
 	p.report.Leaked = slices.Compact(p.leaked)
 	p.mu.Unlock()
@@ -164,4 +299,5 @@ func (p *Pool) dismantle() {
 			p.report.Leaked = nil // what outlived its own worker or command did not outlive all of them
 		}
 	}
+	close(p.gone)
 }

@@ -267,6 +267,7 @@ func (w *worker) enter() {
 	w.lived = time.Now()
 	c.ready, c.tasks = true, w.ready.Tasks
 	c.announce()
+	c.change()
 	switch {
 	case p.killed:
 		w.killLocked(killedShutdown, "the pool was killed")
