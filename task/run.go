@@ -118,6 +118,9 @@ func panicStack(under string) string {
 // defineFrame begins the name of the function in which Define calls a task.
 var defineFrame = packagePath() + ".Define["
 
+// decodeOutFrame begins the name of Task.DecodeOut.
+var decodeOutFrame = packagePath() + ".Task["
+
 func packagePath() string {
 	pc, _, _, _ := runtime.Caller(0)
 	name := runtime.FuncForPC(pc).Name()

@@ -114,12 +114,20 @@ func (t Task[In, Out]) EncodeIn(dst []byte, in In) ([]byte, error) {
 }
 
 // DecodeOut decodes a result that the task's worker has sent, strictly: the
-// bytes may be hostile. It keeps nothing of data.
-func (t Task[In, Out]) DecodeOut(data []byte) (Out, error) {
+// bytes may be hostile. It keeps nothing of data. A panic of a type's own decoding
+// method is an error too, a [*ValueError] that wraps a [*PanicError]: who waits for
+// many results loses one.
+func (t Task[In, Out]) DecodeOut(data []byte) (out Out, err error) {
 	if t.def == nil {
-		var zero Out
-		return zero, errZeroTask
+		return out, errZeroTask
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			var zero Out
+			panicked := NewPanicError(v, decodeOutFrame)
+			out, err = zero, &ValueError{Op: "decode", Path: "result", Reason: panicked.Error(), Err: panicked}
+		}
+	}()
 	return t.out.decode(data)
 }
 

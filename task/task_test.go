@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -327,5 +328,36 @@ func TestTask_ErrorsNameTheSide(t *testing.T) {
 	}
 	if _, err := os.Stat("/nonexistent"); !errors.Is(task.NewFailure(err), fs.ErrNotExist) {
 		t.Error("a standard sentinel is lost")
+	}
+}
+
+type panicsWhenDecoded struct{ Text string }
+
+func (p panicsWhenDecoded) MarshalText() ([]byte, error) { return []byte(p.Text), nil }
+
+func (p *panicsWhenDecoded) UnmarshalText(text []byte) error { panic(io.ErrUnexpectedEOF) }
+
+var returnsPanic = task.Define("test.panicswhendecoded", func(context.Context, int) (panicsWhenDecoded, error) {
+	return panicsWhenDecoded{"x"}, nil
+})
+
+func TestDecodeOut_APanicIsAnErrorWithItsStack(t *testing.T) {
+	t.Parallel()
+	def, _ := task.Lookup(returnsPanic.Name())
+	result, err := def.Run(t.Context(), []byte{1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := returnsPanic.DecodeOut(result)
+	var panicked *task.PanicError
+	var value *task.ValueError
+	if !errors.As(err, &panicked) || !errors.As(err, &value) || !errors.Is(err, io.ErrUnexpectedEOF) || out.Text != "" {
+		t.Fatalf("%v, %v", out, err)
+	}
+	if err.Error() != "decode result: panic: unexpected EOF" {
+		t.Errorf("error %q", err)
+	}
+	if !strings.Contains(panicked.Stack, "UnmarshalText") || strings.Contains(panicked.Stack, "TestDecodeOut") {
+		t.Errorf("stack:\n%s", panicked.Stack)
 	}
 }
