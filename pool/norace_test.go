@@ -7,3 +7,6 @@ import "time"
 const startLimit = 300 * time.Millisecond
 
 const raceEnabled = false
+
+// matrixLimit is the time that a case of the crash matrix may take.
+const matrixLimit = 5 * time.Second

@@ -10,3 +10,6 @@ const startLimit = 3 * time.Second
 // raceEnabled says that memory cannot be measured: the race detector takes
 // several times as much.
 const raceEnabled = true
+
+// matrixLimit is the time that a case of the crash matrix may take.
+const matrixLimit = 30 * time.Second
