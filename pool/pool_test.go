@@ -194,6 +194,19 @@ func TestTimeout_CountsFromTheStartInTheWorker(t *testing.T) {
 	}
 }
 
+// The wire has milliseconds.
+func TestTimeout_OfAFractionOfAMillisecond(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 1})
+	for _, d := range []time.Duration{time.Microsecond, 500 * time.Microsecond, 1999 * time.Microsecond} {
+		for range 20 {
+			if _, err := submit(b, nap, time.Minute, pool.WithTimeout(d)).Result(b.ctx); !errors.Is(err, pool.ErrTimeout) {
+				t.Fatalf("timeout of %v: %v", d, err)
+			}
+		}
+	}
+}
+
 func TestRecall_TakesJobsFromBehindALongOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t, pool.Config{Workers: 2})

@@ -172,7 +172,7 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 			jobs[i] = nil
 			continue
 		}
-		start, attempt, timeout := len(w.frames), uint32(s.attempt+1), uint64(j.Timeout.Milliseconds())
+		start, attempt, timeout := len(w.frames), uint32(s.attempt+1), wireTimeout(j.Timeout)
 		if !w.affords(j) {
 			w.frames = ipc.AppendJobSize(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, len(j.Payload))
 			w.msgs = append(w.msgs, w.frames[start:])
@@ -186,6 +186,16 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 		w.tell(first)
 	}
 	return large
+}
+
+// wireTimeout is a timeout in milliseconds. It is rounded up: a worker that ends
+// the job before its time is not believed that this was the timeout.
+func wireTimeout(d time.Duration) uint64 {
+	ms := uint64(d / time.Millisecond)
+	if d%time.Millisecond > 0 {
+		ms++
+	}
+	return ms
 }
 
 // prepare lets the user complete a task that is about to be sent.
