@@ -57,7 +57,10 @@ var (
 	ownJobs   uint32
 )
 
-var sign = task.Define("sign", func(_ context.Context, i int) (int, error) {
+var sign = task.Define("sign", func(_ context.Context, i int) (int, error) { return signed(i) })
+
+// signed signs for job i, which this worker runs.
+func signed(i int) (int, error) {
 	l, err := ownLedger()
 	if err != nil {
 		return 0, err
@@ -67,7 +70,7 @@ var sign = task.Define("sign", func(_ context.Context, i int) (int, error) {
 		l.cell(i).Store(twice)
 	}
 	return i, nil
-})
+}
 
 // Workers are killed at random moments while they run jobs of microseconds. Every
 // job ends once, none runs twice, and each death costs at most the one job that

@@ -105,8 +105,12 @@ func matrix() (cells []cell) {
 // without it, and nothing hangs.
 func TestCrashMatrix(t *testing.T) {
 	t.Parallel()
+	sizes := matrixSizes
+	if testing.Short() {
+		sizes = sizes[:2] // under the race detector the largest take a minute
+	}
 	clean := map[int]func() [][sha256.Size]byte{}
-	for _, size := range matrixSizes {
+	for _, size := range sizes {
 		clean[size] = sync.OnceValue(func() (sums [][sha256.Size]byte) {
 			m := startMatrix(t, size, pooltest.Fault{})
 			for i, f := range m.futures {
@@ -117,7 +121,7 @@ func TestCrashMatrix(t *testing.T) {
 		})
 	}
 	for _, c := range matrix() {
-		for _, size := range matrixSizes {
+		for _, size := range sizes {
 			f := pooltest.Fault{At: c.at, By: c.by}
 			t.Run(fmt.Sprintf("%v/%d", f, size), func(t *testing.T) {
 				t.Parallel()
