@@ -117,6 +117,7 @@ const (
 )
 
 func (c *chaos) run(d time.Duration) {
+	gated(c.T)
 	path := filepath.Join(c.TempDir(), "ledger")
 	book, err := openLedger(path)
 	if err != nil {

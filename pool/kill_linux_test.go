@@ -77,6 +77,7 @@ func signed(i int) (int, error) {
 // its worker was at.
 func TestKill_AtAnyMomentCostsOneJobAtMost(t *testing.T) {
 	t.Parallel()
+	gated(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

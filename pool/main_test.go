@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/feac4032/multiproc/pool/pooltest"
 	"github.com/feac4032/multiproc/task"
 	"github.com/feac4032/multiproc/worker"
 )
@@ -71,16 +70,32 @@ func TestMain(m *testing.M) {
 		pong()
 	}
 	worker.Init()
-	code := m.Run()
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		if left := children(); len(left) > 0 {
-			fmt.Fprintln(os.Stderr, "children left behind:", left)
-			code = 1
-		}
+	os.Exit(run(m))
+}
+
+// run runs the tests, and looks at what they have left.
+func run(m *testing.M) (code int) {
+	temp, err := os.MkdirTemp("", "pool-test-")
+	if err == nil {
+		err = os.Setenv("TMPDIR", temp)
 	}
-	os.Exit(code)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(temp)
+	before := pooltest.Take()
+	leakGate.before = before
+	if code = m.Run(); code != 0 {
+		return code
+	}
+	left := before.Left()
+	if entries, err := os.ReadDir(temp); err != nil || len(entries) > 0 {
+		left = errors.Join(left, err, fmt.Errorf("temporary files left: %v", entries))
+	}
+	if left != nil {
+		fmt.Fprintln(os.Stderr, left)
+		return 1
+	}
+	return 0
 }

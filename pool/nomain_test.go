@@ -29,6 +29,7 @@ func goOnWithoutInit() {
 
 func TestNew_InAProgramWithoutInitIsErrNoMain(t *testing.T) {
 	t.Parallel()
+	gated(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), noMainEnv+"=1")
 	out, err := cmd.CombinedOutput()

@@ -63,6 +63,7 @@ func (s *syncBuffer) String() string {
 
 func setup(t *testing.T, cfg pool.Config) *bundle {
 	t.Helper()
+	gated(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	b := &bundle{T: t, ctx: ctx, stdout: new(syncBuffer), stderr: new(syncBuffer)}
 	cfg.Stdout, cfg.Stderr = b.stdout, b.stderr

@@ -13,3 +13,6 @@ const raceEnabled = true
 
 // matrixLimit is the time that a case of the crash matrix may take.
 const matrixLimit = 30 * time.Second
+
+// caseLimit is the time that a case of a hostile worker may take.
+const caseLimit = 30 * time.Second

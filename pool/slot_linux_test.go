@@ -174,6 +174,7 @@ func TestGo_ReturnsBeforeTheCallbacks(t *testing.T) {
 // A job whose class is given up is no longer there to be cancelled.
 func TestCancel_OfAJobThatWasGivenUp(t *testing.T) {
 	t.Parallel()
+	gated(t)
 	var p atomic.Pointer[pool.Pool]
 	j := noopJob("job")
 	exits := 0
