@@ -221,7 +221,7 @@ func (c *chaos) submit(i int) {
 		c.Fatal(err)
 	}
 	if cancelled {
-		c.later(cancel, f.Cancel)
+		c.later(cancel, func() { f.Cancel() })
 	}
 	go func() {
 		v, err := f.Result(context.Background())
@@ -349,7 +349,8 @@ type hunted struct{ pid, fd int }
 func (p *prey) event(e pool.WorkerEvent) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !e.Exit {
+	switch e.Kind {
+	case pool.WorkerReady:
 		// It may have ended already, and its number be another's: ours is only what is
 		// this program.
 		if fd, err := unix.PidfdOpen(e.PID, 0); err == nil {
@@ -360,12 +361,12 @@ func (p *prey) event(e pool.WorkerEvent) {
 			}
 			p.alive = append(p.alive, hunted{e.PID, fd})
 		}
-		return
-	}
-	for i, h := range p.alive {
-		if h.pid == e.PID {
-			p.remove(i)
-			return
+	case pool.WorkerExited:
+		for i, h := range p.alive {
+			if h.pid == e.PID {
+				p.remove(i)
+				return
+			}
 		}
 	}
 }

@@ -68,12 +68,30 @@ func wantValueError(panicked bool) verdictOn {
 	}
 }
 
+// wantNothing is for what goes wrong after the result is there.
+func wantNothing(err error) string {
+	if err != nil {
+		return "want none"
+	}
+	return ""
+}
+
 // cell is a case of the matrix, for all sizes.
 type cell struct {
 	at    pooltest.Stage
 	by    pooltest.How
 	lost  int // workers
 	check verdictOn
+
+	callback string                      // what the guilty job's does
+	call     func(block <-chan struct{}) // and how
+}
+
+func (c *cell) String() string {
+	if c.call != nil {
+		return "callback that " + c.callback
+	}
+	return pooltest.Fault{At: c.at, By: c.by}.String()
 }
 
 func matrix() (cells []cell) {
@@ -86,17 +104,21 @@ func matrix() (cells []cell) {
 		{pooltest.EncodeResult, task.StageResult},
 	} {
 		cells = append(cells,
-			cell{s.at, pooltest.Error, 0, wantTaskError(s.stage, false)},
-			cell{s.at, pooltest.Panic, 0, wantTaskError(s.stage, true)},
-			cell{s.at, pooltest.Exit(0), 1, wantLost(0, 0)},
-			cell{s.at, pooltest.Exit(3), 1, wantLost(3, 0)},
-			cell{s.at, pooltest.Signal(syscall.SIGKILL), 1, wantLost(-1, syscall.SIGKILL)},
-			cell{s.at, pooltest.Signal(syscall.SIGSEGV), 1, wantLost(-1, syscall.SIGSEGV)},
+			cell{at: s.at, by: pooltest.Error, check: wantTaskError(s.stage, false)},
+			cell{at: s.at, by: pooltest.Panic, check: wantTaskError(s.stage, true)},
+			cell{at: s.at, by: pooltest.Exit(0), lost: 1, check: wantLost(0, 0)},
+			cell{at: s.at, by: pooltest.Exit(3), lost: 1, check: wantLost(3, 0)},
+			cell{at: s.at, by: pooltest.Signal(syscall.SIGKILL), lost: 1, check: wantLost(-1, syscall.SIGKILL)},
+			cell{at: s.at, by: pooltest.Signal(syscall.SIGSEGV), lost: 1, check: wantLost(-1, syscall.SIGSEGV)},
 		)
 	}
 	return append(cells,
-		cell{pooltest.DecodeResult, pooltest.Error, 0, wantValueError(false)},
-		cell{pooltest.DecodeResult, pooltest.Panic, 0, wantValueError(true)},
+		cell{at: pooltest.DecodeResult, by: pooltest.Error, check: wantValueError(false)},
+		cell{at: pooltest.DecodeResult, by: pooltest.Panic, check: wantValueError(true)},
+		cell{callback: "is told an error", at: pooltest.Function, by: pooltest.Error, check: wantTaskError(task.StageFunction, false), call: func(<-chan struct{}) {}},
+		cell{callback: "panics", check: wantNothing, call: func(<-chan struct{}) { panic(pooltest.ErrFault) }},
+		cell{callback: "calls Goexit", check: wantNothing, call: func(<-chan struct{}) { runtime.Goexit() }},
+		cell{callback: "blocks", check: wantNothing, call: func(block <-chan struct{}) { <-block }},
 	)
 }
 
@@ -112,7 +134,7 @@ func TestCrashMatrix(t *testing.T) {
 	clean := map[int]func() [][sha256.Size]byte{}
 	for _, size := range sizes {
 		clean[size] = sync.OnceValue(func() (sums [][sha256.Size]byte) {
-			m := startMatrix(t, size, pooltest.Fault{})
+			m := startMatrix(t, size, &cell{})
 			for i, f := range m.futures {
 				sums = append(sums, m.sum(i, f))
 			}
@@ -122,14 +144,13 @@ func TestCrashMatrix(t *testing.T) {
 	}
 	for _, c := range matrix() {
 		for _, size := range sizes {
-			f := pooltest.Fault{At: c.at, By: c.by}
-			t.Run(fmt.Sprintf("%v/%d", f, size), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%v/%d", &c, size), func(t *testing.T) {
 				t.Parallel()
 				want := clean[size]()
 				if len(want) != matrixJobs {
 					t.Fatal("there is no clean run to compare with")
 				}
-				m := startMatrix(t, size, f)
+				m := startMatrix(t, size, &c)
 				for i, f := range m.futures {
 					if i != guilty {
 						if m.sum(i, f) != want[i] {
@@ -156,11 +177,19 @@ type matrixRun struct {
 	ctx     context.Context
 	faults  []pooltest.Fault
 	futures []*pool.Future[pooltest.Reply]
+	called  chan called
 	began   time.Time
 }
 
+// called is one call of a future's callback.
+type called struct {
+	job int
+	sum [sha256.Size]byte
+	err error
+}
+
 // startMatrix submits the jobs to two workers that hold many at a time.
-func startMatrix(t *testing.T, size int, f pooltest.Fault) *matrixRun {
+func startMatrix(t *testing.T, size int, c *cell) *matrixRun {
 	cfg := pool.Config{Workers: 2}
 	cfg.SetJobTime(func(time.Duration) time.Duration { return time.Microsecond }) // windows stay deep
 	b := setup(t, cfg)
@@ -173,7 +202,9 @@ func startMatrix(t *testing.T, size int, f pooltest.Fault) *matrixRun {
 			t.Fatal(err)
 		}
 	}
-	m := &matrixRun{T: t, p: b.Pool, began: time.Now()}
+	m := &matrixRun{T: t, p: b.Pool, called: make(chan called, 2*matrixJobs), began: time.Now()}
+	block := make(chan struct{})
+	t.Cleanup(func() { close(block) })
 	ctx, cancel := context.WithTimeout(context.Background(), matrixLimit)
 	t.Cleanup(cancel)
 	m.ctx = ctx
@@ -182,13 +213,20 @@ func startMatrix(t *testing.T, size int, f pooltest.Fault) *matrixRun {
 		label := fmt.Sprint("innocent-", i)
 		switch {
 		case i == guilty:
-			job.At, job.By = f.At, f.By
+			job.At, job.By = c.at, c.by
 			label = "guilty"
 		case size > 1<<20 && i != guilty-1 && i != guilty+1:
 			job.Size = 1 + i*i // the large ones are three
 		}
 		m.faults = append(m.faults, job)
-		m.futures = append(m.futures, submit(b, pooltest.Faulty, job, pool.WithLabel(label)))
+		f := submit(b, pooltest.Faulty, job, pool.WithLabel(label))
+		m.futures = append(m.futures, f)
+		f.OnDone(func(r pooltest.Reply, err error) {
+			m.called <- called{i, sha256.Sum256(r.Payload), err}
+			if i == guilty && c.call != nil {
+				c.call(block)
+			}
+		})
 	}
 	return m
 }
@@ -216,11 +254,40 @@ func (m *matrixRun) hung(err error) {
 
 // end closes the pool, and looks at what the case has cost.
 func (m *matrixRun) end(lost int) {
+	m.calledBack()
 	r := m.p.Shutdown(m.ctx)
 	if took := time.Since(m.began); took > matrixLimit {
 		m.Errorf("took %v", took)
 	}
 	if r.WorkersLost != lost || len(r.Leaked) > 0 || r.Cancelled > 0 {
 		m.Errorf("%+v, want %d workers lost", r, lost)
+	}
+}
+
+// calledBack sees to it that each job's callback is called once, with what Result
+// returns.
+func (m *matrixRun) calledBack() {
+	times := make([]int, matrixJobs)
+	for range matrixJobs {
+		select {
+		case c := <-m.called:
+			times[c.job]++
+			r, err := m.futures[c.job].Result(m.ctx)
+			if fmt.Sprint(err) != fmt.Sprint(c.err) || c.sum != sha256.Sum256(r.Payload) {
+				m.Errorf("job %d: its callback got %v, and Result returns %v", c.job, c.err, err)
+			}
+		case <-m.ctx.Done():
+			m.hung(m.ctx.Err())
+		}
+	}
+	for i, n := range times {
+		if n != 1 {
+			m.Errorf("the callback of job %d was called %d times", i, n)
+		}
+	}
+	select {
+	case c := <-m.called:
+		m.Errorf("the callback of job %d was called once more", c.job)
+	default:
 	}
 }

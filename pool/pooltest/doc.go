@@ -19,7 +19,7 @@
 // [Faulty] is a task like any other. Its argument says at which stage of the job
 // what shall happen; the zero [Fault] is a job that is right. Where a program takes
 // the task from outside, the same is a pool.Job with Task Faulty.Name(). As the
-// task of a worker's initializer it makes that fail.
+// task of a Program.Init it makes that fail.
 //
 // What the error of the job's future is:
 //
@@ -27,7 +27,8 @@
 //	DecodeArgument Function EncodeResult Error, Panic, Goexit  *pool.TaskError; the worker goes on
 //	the same                             Exit, Signal          *pool.WorkerLostError with ExitCode or Signal
 //	Function                             Hang                  none of its own: *pool.TimeoutError, or pool.ErrCancelled
-//	DecodeArgument Function EncodeResult Stuck, Freeze         the same, once the worker was killed for it
+//	DecodeArgument Function EncodeResult Stuck, Freeze         the same, once the worker was killed for it;
+//	                                                           of Freeze also pool.WhichStuck, with StuckAfter
 //	AfterResult                          Panic, Exit, Signal   none; the worker is lost
 //	AfterResult                          Freeze                none; the next job of this worker never ends by itself
 //	DecodeResult                         Error, Panic          *task.ValueError, from Future.Result

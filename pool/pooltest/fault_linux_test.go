@@ -127,7 +127,7 @@ func TestFault_AfterResultCostsNoJob(t *testing.T) {
 			t.Parallel()
 			ends := make(chan pool.WorkerEvent, 1)
 			p := open(t, pool.Config{OnWorker: func(e pool.WorkerEvent) {
-				if e.Exit {
+				if e.Kind == pool.WorkerExited {
 					ends <- e
 				}
 			}})
@@ -228,7 +228,7 @@ func TestProgram_FailsAtItsStart(t *testing.T) {
 			t.Parallel()
 			ends := make(chan pool.WorkerEvent, 10)
 			p := open(t, pool.Config{Program: pooltest.Program(t, by, 2), OnWorker: func(e pool.WorkerEvent) {
-				if e.Exit {
+				if e.Kind == pool.WorkerExited {
 					ends <- e
 				}
 			}})
@@ -243,6 +243,42 @@ func TestProgram_FailsAtItsStart(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFault_OfAnInitializer(t *testing.T) {
+	t.Parallel()
+	for _, by := range []pooltest.How{pooltest.Error, pooltest.Panic, pooltest.Exit(3), pooltest.Signal(syscall.SIGKILL)} {
+		t.Run(string(by), func(t *testing.T) {
+			t.Parallel()
+			init, err := pool.InitWith(pooltest.Faulty, pooltest.Fault{At: pooltest.Function, By: by, Times: 2, Dir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			right(t, open(t, pool.Config{Program: pool.Program{Init: init}})) // in the third worker
+
+			always, err := pool.InitWith(pooltest.Faulty, pooltest.Fault{At: pooltest.DecodeArgument, By: by})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := open(t, pool.Config{Program: pool.Program{Init: always}, Restarts: 1})
+			_, err = pool.Call(t.Context(), p, pooltest.Faulty, pooltest.Fault{})
+			if !errors.Is(err, pool.ErrRestartLimit) || errors.Is(err, pooltest.ErrFault) != (by == pooltest.Error || by == pooltest.Panic) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Stopped, it answers no heartbeat, and is killed for that.
+func TestFault_FrozenWorkerIsStuck(t *testing.T) {
+	t.Parallel()
+	p := open(t, pool.Config{Program: pool.Program{StuckAfter: 200 * time.Millisecond}})
+	_, err := pool.Call(t.Context(), p, pooltest.Faulty, pooltest.Fault{At: pooltest.EncodeResult, By: pooltest.Freeze})
+	var lost *pool.WorkerLostError
+	if !errors.As(err, &lost) || lost.Which != pool.WhichStuck {
+		t.Error(err)
+	}
+	right(t, p)
 }
 
 func TestProgram_ThatIsNeverReady(t *testing.T) {

@@ -27,8 +27,8 @@ const (
 // more starts fail, one after the other, than Config.Restarts allows, the jobs end
 // with pool.ErrRestartLimit.
 //
-// For a worker whose initializer fails, name [Faulty] as that; for one that dies
-// between two jobs, see [AfterResult].
+// For a worker whose initializer fails, make that of [Faulty] by pool.InitWith; for
+// one that dies between two jobs, see [AfterResult].
 func Program(t testing.TB, by How, times int) pool.Program {
 	t.Helper()
 	if !by.endsProcess() || times < 0 {
