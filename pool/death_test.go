@@ -154,7 +154,7 @@ func TestIdleWorkerKilled_IsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	syscall.Kill(first, syscall.SIGKILL)
-	waitFor(t, func() bool { return b.WorkersLost() == 1 })
+	b.await(pool.WorkerExited)
 	second, err := pool.Call(b.ctx, b.Pool, pid, struct{}{})
 	if err != nil || second == first {
 		t.Errorf("pid %d after %d, %v", second, first, err)

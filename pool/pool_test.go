@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +43,26 @@ type bundle struct {
 	stderr *syncBuffer
 	mu     sync.Mutex
 	events []pool.WorkerEvent
+	told   chan struct{} // there are more events
+}
+
+// await waits for the first event of a kind.
+func (b *bundle) await(kind pool.WorkerEventKind) pool.WorkerEvent {
+	b.Helper()
+	for {
+		b.mu.Lock()
+		i := slices.IndexFunc(b.events, func(e pool.WorkerEvent) bool { return e.Kind == kind })
+		if i >= 0 {
+			defer b.mu.Unlock()
+			return b.events[i]
+		}
+		b.mu.Unlock()
+		select {
+		case <-b.told:
+		case <-b.ctx.Done():
+			b.Fatalf("no event of kind %d", kind)
+		}
+	}
 }
 
 type syncBuffer struct {
@@ -65,12 +86,16 @@ func setup(t *testing.T, cfg pool.Config) *bundle {
 	t.Helper()
 	gated(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	b := &bundle{T: t, ctx: ctx, stdout: new(syncBuffer), stderr: new(syncBuffer)}
+	b := &bundle{T: t, ctx: ctx, stdout: new(syncBuffer), stderr: new(syncBuffer), told: make(chan struct{}, 1)}
 	cfg.Stdout, cfg.Stderr = b.stdout, b.stderr
 	cfg.OnWorker = func(e pool.WorkerEvent) {
 		b.mu.Lock()
 		b.events = append(b.events, e)
 		b.mu.Unlock()
+		select {
+		case b.told <- struct{}{}:
+		default:
+		}
 	}
 	p, err := pool.New(context.Background(), cfg)
 	if err != nil {
