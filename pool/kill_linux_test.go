@@ -54,7 +54,7 @@ const twice = 1<<32 - 1
 
 var (
 	ownLedger = sync.OnceValues(func() (*ledger, error) { return openLedger(os.Getenv(ledgerEnv)) })
-	ownJobs   uint32
+	ownJobs   atomic.Uint32
 )
 
 var sign = task.Define("sign", func(_ context.Context, i int) (int, error) { return signed(i) })
@@ -65,8 +65,8 @@ func signed(i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ownJobs++
-	if !l.cell(i).CompareAndSwap(0, uint64(os.Getpid())<<32|uint64(ownJobs)) {
+	nth := ownJobs.Add(1)
+	if !l.cell(i).CompareAndSwap(0, uint64(os.Getpid())<<32|uint64(nth)) {
 		l.cell(i).Store(twice)
 	}
 	return i, nil
