@@ -156,20 +156,11 @@ func (f *Future[Out]) outcome() (out Out, err error) {
 	if f.err != nil {
 		return out, f.err
 	}
-	defer func() { // in a decoding method of the user's
-		if v := recover(); v != nil {
-			var none Out
-			out, err = none, fmt.Errorf("result of %s: %w", label(&f.job), task.NewPanicError(v, futureFrame))
-		}
-	}()
 	if out, err = f.task(f.value); err != nil {
 		return out, fmt.Errorf("result of %s: %w", label(&f.job), err)
 	}
 	return out, nil
 }
-
-// futureFrame begins the names of Future's methods, in the stacks of panics.
-const futureFrame = "github.com/feac4032/multiproc/pool.(*Future["
 
 // Err returns the error of a job that has ended in any way but well, and nil while
 // it has not ended: it does not wait (Future.exception, without waiting). A result
