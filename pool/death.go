@@ -80,8 +80,13 @@ func (w *worker) end(cause error) {
 	slot := w.slot
 	w.slot = 0
 	p.leaked = append(p.leaked, status.Leaked...)
+	if slot > 0 {
+		p.vacate(slot, &a)
+	}
+	p.dispatch(c, &a)
 	p.mu.Unlock()
 
+	a.run(p) // those that wait do not wait for what follows
 	w.endSession(evidence)
 	w.event(WorkerEvent{
 		Time: time.Now(), Kind: WorkerExited, Worker: w.name, PID: w.pid(), Slot: slot,
@@ -93,14 +98,7 @@ func (w *worker) end(cause error) {
 	if len(charged) == 0 && w.proc != nil {
 		w.startupOutput() // what it said last, outside of a job
 	}
-	p.mu.Lock()
-	if slot > 0 {
-		p.vacate(slot, &a)
-	}
-	p.dispatch(c, &a)
-	p.mu.Unlock()
 	w.release()
-	a.run(p)
 }
 
 // retire lets the worker get nothing more. The caller holds mu.
