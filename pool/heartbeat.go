@@ -24,7 +24,7 @@ func (w *worker) hear() { w.heard.Store(int64(time.Since(epoch))) }
 // listen sends heartbeats and judges how long they are not answered. It returns
 // what is to be told. The caller holds mu.
 func (w *worker) listen(now time.Time, lost time.Duration, a *actions) (told *WorkerEvent) {
-	if !w.pongs {
+	if !w.pongs || w.kill != notKilled {
 		return nil
 	}
 	limit := w.class.prog.StuckAfter

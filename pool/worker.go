@@ -324,10 +324,10 @@ func (w *worker) read() error {
 		w.waiting.Store(true)
 		n, err := w.jobs.GetBatch(ctx, msgs)
 		w.waiting.Store(false)
-		w.hear()
 		if err != nil {
 			return err
 		}
+		w.hear()
 		if err := w.take(msgs[:n]); err != nil {
 			return err
 		}
