@@ -184,7 +184,7 @@ func (p *Pool) refill(w *worker, a *actions) {
 		return
 	}
 	w.alone = w.alone && w.flight.n > 0
-	if w.alone || w.slot > p.slots && w.flight.n > 0 {
+	if (w.alone || w.led || w.slot > p.slots) && w.flight.n > 0 {
 		return
 	}
 	if w.flight.n == 0 && (c.queue.len() == 0 || w.slot > p.slots || p.yields(w)) {
@@ -235,6 +235,9 @@ func (p *Pool) refill(w *worker, a *actions) {
 		if w.credit >= 0 {
 			w.credit -= inline
 			s.reserved = inline
+		}
+		if !s.leads || w.flight.n > 1 {
+			w.readOn()
 		}
 		if s.alone {
 			w.alone = true

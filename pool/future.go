@@ -33,6 +33,10 @@ type Future[Out any] struct {
 // ctx is the submission's: when it ends before the job does, the job is
 // cancelled. A context that cannot end costs nothing.
 func Submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts ...Option) (*Future[Out], error) {
+	return submit(ctx, p, t, in, opts, false)
+}
+
+func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts []Option, leads bool) (*Future[Out], error) {
 	f := &Future[Out]{p: p, task: t.DecodeOut}
 	o, err := forOne(p, opts)
 	if err != nil {
@@ -45,6 +49,7 @@ func Submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 	}
 	j.Task = t.Name()
 	j.Done = f.end
+	j.leads = leads
 	if ctx.Done() != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -64,11 +69,12 @@ func Submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 // Call is Submit and Result: the function call, in another process
 // (Pool.apply). The end of ctx cancels the job.
 func Call[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts ...Option) (Out, error) {
-	f, err := Submit(context.Background(), p, t, in, opts...)
+	f, err := submit(context.Background(), p, t, in, opts, true)
 	if err != nil {
 		var none Out
 		return none, err
 	}
+	p.lead(ctx, &f.job, f.hasEnded)
 	out, err := f.Result(ctx)
 	if ctx.Err() != nil && err != nil {
 		f.Cancel()
@@ -98,6 +104,12 @@ func (f *Future[Out]) end(j *Job, r *Result) {
 	for _, call := range then {
 		(*call)()
 	}
+}
+
+func (f *Future[Out]) hasEnded() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ended
 }
 
 // whenEnded has f called once the future has ended, at once if it has: it must not

@@ -66,6 +66,7 @@ type Job struct {
 	// Tag is the caller's.
 	Tag any
 
+	leads   bool // see lead.go
 	pending pendingState
 }
 

@@ -74,6 +74,9 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 	var events []*WorkerEvent
 	p.mu.Lock()
 	for _, w := range p.workers {
+		if w.unled() {
+			busy = true
+		}
 		if w.dead || w.state != workerStarting && w.flight.n == 0 {
 			continue
 		}

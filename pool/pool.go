@@ -78,6 +78,7 @@ type pendingState struct {
 
 	reserved int64 // payload bytes of w's credit that are kept for it, until it is sent
 
+	leads     bool // who has submitted it is about to wait for it, and to read the answer
 	told      telling
 	cancelled bool
 	timedOut  bool
@@ -225,7 +226,7 @@ func (p *Pool) Go(j *Job) error {
 	if !j.isCommand() {
 		c = p.classOf(j.Program)
 	}
-	j.pending = pendingState{class: c}
+	j.pending = pendingState{class: c, leads: j.leads}
 	p.open++
 	p.stats.Submitted++
 	c.open++

@@ -53,6 +53,7 @@ type worker struct {
 	init      *Job   // runs before all others; nil = none
 
 	calling // its calls, and their answers
+	reading // who reads the link
 
 	// Guarded by the pool's mutex.
 	state     workerState
@@ -105,6 +106,7 @@ type worker struct {
 	owed     uint64 // payload bytes that were consumed since credit was last granted
 	result   Result
 	answers  []answer
+	got      [256][]byte // messages
 	heard    atomic.Int64 // when it was last heard of: nanoseconds since epoch
 	waiting  atomic.Bool  // for the link, and for nothing else
 	early    []byte       // what it printed on the link before ready
@@ -133,6 +135,7 @@ func newWorker(c *class, slot int) *worker {
 		runs: make([]started, 1),
 	}
 	w.creditUp = sync.NewCond(&p.mu)
+	w.back = make(chan struct{}, 1)
 	w.flight.init()
 	return w
 }
@@ -317,21 +320,32 @@ func (w *worker) awaited() bool {
 
 // read gets results until the link ends.
 func (w *worker) read() error {
-	ctx := context.Background()
-	msgs := make([][]byte, 256)
 	w.link.Reader().Spin(w.awaited)
 	for {
-		w.waiting.Store(true)
-		n, err := w.jobs.GetBatch(ctx, msgs)
-		w.waiting.Store(false)
+		err := w.stepAside()
+		if err == nil {
+			err = w.readBatch(context.Background())
+		}
 		if err != nil {
 			return err
 		}
-		w.hear()
-		if err := w.take(msgs[:n]); err != nil {
-			return err
-		}
 	}
+}
+
+// readBatch takes what is there to read, and waits for it. An error is the end of
+// the link; the end of ctx is none. One goroutine at a time may call it.
+func (w *worker) readBatch(ctx context.Context) error {
+	w.waiting.Store(true)
+	n, err := w.jobs.GetBatch(ctx, w.got[:])
+	w.waiting.Store(false)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // an end of the link comes again
+		}
+		return err
+	}
+	w.hear()
+	return w.take(w.got[:n])
 }
 
 // killFor kills the worker's whole tree for a reason of ours. The first one
@@ -366,6 +380,7 @@ const stopGrace = 2 * time.Second
 func (w *worker) stop() {
 	w.p.mu.Lock()
 	w.state = workerStopping
+	w.readOn()
 	w.control = append(w.control, ipc.AppendStop(nil))
 	var a actions
 	w.kick(&a)
