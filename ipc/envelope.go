@@ -16,6 +16,7 @@ type Message struct {
 	Key     []byte // job: idempotency key
 	Attempt uint32 // job: from 1
 	Timeout uint64 // job: soft limit in ms from its start, 0 = none
+	Items   uint64 // job: the payload is an array of so many arguments; 0 = it is the argument
 
 	Status Status // result, reply
 	Level  Level  // log
@@ -56,17 +57,29 @@ func appendPayload(b, payload []byte) []byte {
 // by its size only: send it with AppendData. Task, label and key must be UTF-8
 // of at most MaxName bytes, which is not checked here.
 func AppendJob(b []byte, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string, payload []byte) []byte {
-	return appendPayload(appendJobHead(b, id, task, attempt, timeoutMS, label, key), payload)
+	return appendPayload(appendJobHead(b, 8, id, task, attempt, timeoutMS, label, key), payload)
 }
 
 // AppendJobSize is AppendJob for a payload of size bytes, at least 1, that
 // follows in data frames, however short it is.
 func AppendJobSize(b []byte, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string, size int) []byte {
-	return appendUint(appendJobHead(b, id, task, attempt, timeoutMS, label, key), uint64(size))
+	return appendUint(appendJobHead(b, 8, id, task, attempt, timeoutMS, label, key), uint64(size))
 }
 
-func appendJobHead(b []byte, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string) []byte {
-	b = appendHead(b, 8, KindJob, id)
+// AppendJobItems is AppendJob for a payload that is an array of items arguments,
+// 1 to MaxItems, for a worker with CapMap.
+func AppendJobItems(b []byte, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string, payload []byte, items uint64) []byte {
+	return appendUint(appendPayload(appendJobHead(b, 9, id, task, attempt, timeoutMS, label, key), payload), items)
+}
+
+// AppendJobItemsSize is AppendJobItems for a payload that follows.
+func AppendJobItemsSize(b []byte, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string, size int, items uint64) []byte {
+	b = appendUint(appendJobHead(b, 9, id, task, attempt, timeoutMS, label, key), uint64(size))
+	return appendUint(b, items)
+}
+
+func appendJobHead(b []byte, elems int, id uint64, task string, attempt uint32, timeoutMS uint64, label, key string) []byte {
+	b = appendHead(b, elems, KindJob, id)
 	b = appendStr(b, task)
 	b = appendUint(b, uint64(attempt))
 	b = appendUint(b, timeoutMS)

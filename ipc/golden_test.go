@@ -58,6 +58,7 @@ type goldenMessage struct {
 	Key       string    `json:"key"`
 	Attempt   uint32    `json:"attempt"`
 	Timeout   uint64    `json:"timeout_ms"`
+	Items     uint64    `json:"items"`
 	Status    uint8     `json:"status"`
 	Level     uint8     `json:"level"`
 	Stream    uint8     `json:"stream"`
@@ -73,7 +74,7 @@ type goldenMessage struct {
 func golden(m *Message) goldenMessage {
 	g := goldenMessage{
 		Kind: m.Kind.String(), ID: m.ID, Name: string(m.Name), Label: string(m.Label), Key: string(m.Key),
-		Attempt: m.Attempt, Timeout: m.Timeout, Status: uint8(m.Status), Level: uint8(m.Level), Stream: m.Stream,
+		Attempt: m.Attempt, Timeout: m.Timeout, Items: m.Items, Status: uint8(m.Status), Level: uint8(m.Level), Stream: m.Stream,
 		Size: m.Size, Bytes: m.Bytes, Interrupt: m.Interrupt,
 	}
 	if m.Body != nil {
@@ -94,6 +95,9 @@ func encode(m *Message) []byte {
 	}
 	switch m.Kind {
 	case KindJob:
+		if m.Items > 0 {
+			return AppendJobItems(nil, m.ID, string(m.Name), m.Attempt, m.Timeout, string(m.Label), string(m.Key), payload, m.Items)
+		}
 		return AppendJob(nil, m.ID, string(m.Name), m.Attempt, m.Timeout, string(m.Label), string(m.Key), payload)
 	case KindData:
 		return AppendData(nil, m.ID, m.Body)

@@ -18,6 +18,7 @@ const (
 	CapPage    Capability = "page"    // keeps the shared page
 	CapCredit  Capability = "credit"  // counts its payload bytes against the credit
 	CapOffsets Capability = "offsets" // results carry the write offsets of captured output
+	CapMap     Capability = "map"     // takes jobs of many items
 )
 
 // Hello is the first frame of a link, from the supervisor.

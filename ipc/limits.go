@@ -37,6 +37,9 @@ const (
 	// MaxWindow is the most jobs that may wait for their answers on one link.
 	MaxWindow = 1 << 16
 
+	// MaxItems is the most arguments that one job may have.
+	MaxItems = 1 << 16
+
 	// NonceSize is the length in bytes of the nonce in hello and ready.
 	NonceSize = 16
 

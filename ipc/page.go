@@ -11,7 +11,8 @@ import (
 // the worker, at whatever moment, leaves no doubt about what it had done:
 //
 //   - for each job that runs at a time, the id of the one that it started last,
-//     stored just before the task's function is called;
+//     stored just before the task's function is called, and, if that has many
+//     items, which of them it is at;
 //   - a ring with the last bytes of the worker's stream of frames, and how far
 //     that stream goes. A result counts as given once it is in the ring; the
 //     pipe may get it later, together with others. After the end of the pipe the
@@ -23,7 +24,7 @@ import (
 //
 // Layout: 0 magic u32 · 4 slots u32 · 8 ring bytes u32, a power of two · 64 end
 // u64, the stream's length counted from the ready frame · 128 + 64·i started
-// u64 of slot i · 4096 the ring.
+// u64 of slot i, and behind it item u64 · 4096 the ring.
 type Page struct{ mem []byte }
 
 const (
@@ -31,6 +32,7 @@ const (
 	pageEnd    = 64
 	pageSlots  = 128
 	slotStride = 64
+	slotItem   = 8 // where item stands in a slot
 	ringOffset = 4096
 
 	// MaxSlots is the number of jobs at a time that a page has room for.
@@ -93,6 +95,26 @@ func (p *Page) Started(slot int) uint64 {
 		return 0
 	}
 	return p.word(pageSlots + slot*slotStride).Load()
+}
+
+// SetItem records the item that slot is about to run, counted from 1; 0 = none.
+// Before a job is recorded as started it must be 0, or the job would seem to be
+// at an item of the one before.
+func (p *Page) SetItem(slot int, item uint64) {
+	if slot >= 0 && slot < MaxSlots {
+		p.word(pageSlots + slot*slotStride + slotItem).Store(item)
+	}
+}
+
+// ItemOf returns the item that the job with this id is at, counted from 1; 0 if
+// it is at none, or is not what a slot has started last.
+func (p *Page) ItemOf(id uint64) uint64 {
+	for slot := range MaxSlots {
+		if p.Started(slot) == id {
+			return p.word(pageSlots + slot*slotStride + slotItem).Load()
+		}
+	}
+	return 0
 }
 
 // Ring returns the ring's bytes, for the worker to write.

@@ -205,3 +205,22 @@ func TestPage_LayoutIsAsDocumented(t *testing.T) {
 		}
 	}
 }
+
+func TestPage_TellsWhichItem(t *testing.T) {
+	t.Parallel()
+	p, err := FormatPage(make([]byte, PageSize+8)[:PageSize])
+	if err != nil {
+		t.Skip(err) // not aligned
+	}
+	p.SetItem(0, 5)
+	p.SetStarted(0, 11)
+	p.SetItem(MaxSlots-1, 7)
+	p.SetStarted(MaxSlots-1, 12)
+	p.SetItem(-1, 1)
+	p.SetItem(MaxSlots, 1)
+	for id, want := range map[uint64]uint64{11: 5, 12: 7, 13: 0} {
+		if got := p.ItemOf(id); got != want {
+			t.Errorf("job %d is at item %d, want %d", id, got, want)
+		}
+	}
+}

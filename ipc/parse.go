@@ -58,6 +58,13 @@ func Parse(b []byte) (m Message, err error) {
 		if !c.payload(&m) {
 			return m, bad(&m, "payload")
 		}
+		if n == known {
+			break
+		}
+		known++
+		if m.Items, ok = c.uint(); !ok || m.Items == 0 || m.Items > MaxItems {
+			return m, bad(&m, "items")
+		}
 	case KindResult:
 		status, ok := c.uint()
 		if !ok || status > uint64(StatusRecalled) {

@@ -80,6 +80,17 @@ func walk(b []byte, count, maxDepth, maxElems int) (int, error) {
 		start := c.p
 		if len(stack) > 0 {
 			top := &stack[len(stack)-1]
+			if top.keys < 0 && top.left > 1 {
+				// Long arrays are mostly of numbers.
+				n := c.numbers(min(top.left-1, maxElems-seen))
+				top.left -= n
+				owed -= n
+				seen += n
+				if owed >= c.left() { // the one that was counted included
+					return c.p, overdrawn(uint64(owed+1), c.left())
+				}
+				start = c.p
+			}
 			isKey := top.keys >= 0 && top.left%2 == 0
 			top.left--
 			if isKey {
@@ -128,6 +139,35 @@ const (
 	arrayChildren
 	mapChildren
 )
+
+// numbers passes over elements that are nil, bools or numbers, at most most of
+// them, and returns how many there were.
+func (c *cursor) numbers(most int) (n int) {
+	b, p := c.b, c.p
+	for ; n < most && p < len(b); n++ {
+		t := b[p]
+		width := 1
+		if t >= 0x80 && t < 0xe0 {
+			if t < 0xc0 || t > 0xd3 {
+				break
+			}
+			if width = int(numberWidths[t-0xc0]); width == 0 || len(b)-p < width {
+				break
+			}
+		}
+		p += width
+	}
+	c.p = p
+	return n
+}
+
+// numberWidths are the bytes that nil, bools and numbers have, by their types
+// from 0xc0 on; 0 for other types.
+var numberWidths = [...]uint8{
+	0: 1, 2: 1, 3: 1, 0xca - 0xc0: 5, 0xcb - 0xc0: 9,
+	0xcc - 0xc0: 2, 0xcd - 0xc0: 3, 0xce - 0xc0: 5, 0xcf - 0xc0: 9,
+	0xd0 - 0xc0: 2, 0xd1 - 0xc0: 3, 0xd2 - 0xc0: 5, 0xd3 - 0xc0: 9,
+}
 
 // step reads one element, or the head of an array or map: then n is how many
 // elements follow in it.
