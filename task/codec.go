@@ -7,6 +7,11 @@ import "reflect"
 type codec[T any] struct {
 	encode func(dst []byte, v T) ([]byte, error)
 	decode func(data []byte) (T, error)
+	// from decodes the next of several values. After an error the reader stands
+	// anywhere in the value.
+	from func(r *reader) (T, error)
+	// own says that decoding may run methods of the type's author.
+	own bool
 }
 
 // codecFor builds the codec of T; root is what its errors call the value.
@@ -15,6 +20,7 @@ func codecFor[T any](root string) (codec[T], error) {
 	switch c := any(&c).(type) {
 	case *codec[string]:
 		c.encode = scalar(appendString)
+		c.from = stringFrom
 		c.decode = func(data []byte) (string, error) {
 			r := reader{data: data}
 			v, err := stringFrom(&r)
@@ -22,6 +28,7 @@ func codecFor[T any](root string) (codec[T], error) {
 		}
 	case *codec[[]byte]:
 		c.encode = scalar(appendBytes)
+		c.from = bytesFrom
 		c.decode = func(data []byte) ([]byte, error) {
 			r := reader{data: data}
 			v, err := bytesFrom(&r)
@@ -29,6 +36,7 @@ func codecFor[T any](root string) (codec[T], error) {
 		}
 	case *codec[int]:
 		c.encode = scalar(appendNativeInt)
+		c.from = nativeIntFrom
 		c.decode = func(data []byte) (int, error) {
 			r := reader{data: data}
 			v, err := nativeIntFrom(&r)
@@ -36,6 +44,7 @@ func codecFor[T any](root string) (codec[T], error) {
 		}
 	case *codec[int64]:
 		c.encode = scalar(appendInt)
+		c.from = int64From
 		c.decode = func(data []byte) (int64, error) {
 			r := reader{data: data}
 			v, err := int64From(&r)
@@ -43,6 +52,7 @@ func codecFor[T any](root string) (codec[T], error) {
 		}
 	case *codec[uint64]:
 		c.encode = scalar(appendUint)
+		c.from = uint64From
 		c.decode = func(data []byte) (uint64, error) {
 			r := reader{data: data}
 			v, err := uint64From(&r)
@@ -50,6 +60,7 @@ func codecFor[T any](root string) (codec[T], error) {
 		}
 	case *codec[bool]:
 		c.encode = scalar(appendBool)
+		c.from = boolFrom
 		c.decode = func(data []byte) (bool, error) {
 			r := reader{data: data}
 			v, err := boolFrom(&r)
@@ -57,6 +68,7 @@ func codecFor[T any](root string) (codec[T], error) {
 		}
 	case *codec[float64]:
 		c.encode = scalar(appendFloat)
+		c.from = float64From
 		c.decode = func(data []byte) (float64, error) {
 			r := reader{data: data}
 			v, err := float64From(&r)
@@ -64,6 +76,7 @@ func codecFor[T any](root string) (codec[T], error) {
 		}
 	case *codec[struct{}]:
 		c.encode = scalar(appendEmpty)
+		c.from = emptyFrom
 		c.decode = func(data []byte) (struct{}, error) {
 			r := reader{data: data}
 			v, err := emptyFrom(&r)
@@ -71,6 +84,7 @@ func codecFor[T any](root string) (codec[T], error) {
 		}
 	case *codec[any]:
 		c.encode = func(dst []byte, v any) ([]byte, error) { return encodeAny(dst, v, root) }
+		c.from = anyFrom
 		c.decode = func(data []byte) (any, error) {
 			r := reader{data: data}
 			v, err := anyFrom(&r)
@@ -91,6 +105,15 @@ func codecFor[T any](root string) (codec[T], error) {
 		var v T
 		err := decodeValue(data, reflect.ValueOf(&v).Elem(), p, root)
 		return v, err
+	}
+	c.own = true
+	c.from = func(r *reader) (T, error) {
+		var v T
+		if err := p.decode(r, reflect.ValueOf(&v).Elem()); err != nil {
+			var zero T
+			return zero, err
+		}
+		return v, nil
 	}
 	return c, nil
 }
@@ -116,6 +139,9 @@ func encodeAny(dst []byte, v any, root string) ([]byte, error) {
 }
 
 func nativeIntFrom(r *reader) (int, error) {
+	if n, ok := r.short(); ok {
+		return n, nil
+	}
 	t := reflect.TypeFor[int]()
 	n, err := intFrom(r, t)
 	if err == nil && int64(int(n)) != n {

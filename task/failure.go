@@ -44,6 +44,7 @@ var sentinels = struct {
 	"io.EOF":                   io.EOF,
 	"io.ErrUnexpectedEOF":      io.ErrUnexpectedEOF,
 	"task.ErrGoexit":           ErrGoexit,
+	"worker.ErrNoRoom":         ErrNoRoom,
 }}
 
 // DefineError gives a sentinel error a code under which it travels, so that

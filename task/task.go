@@ -20,6 +20,7 @@ type Task[In, Out any] struct {
 type Def struct {
 	name string
 	call func(ctx context.Context, stage *Stage, payload, dst []byte) ([]byte, error)
+	each func(x *Items)
 }
 
 var registry struct {
@@ -65,6 +66,27 @@ func Define[In, Out any](name string, fn func(context.Context, In) (Out, error))
 		}
 		*stage = StageResult
 		return out.encode(dst, res)
+	}
+	def.each = func(x *Items) {
+		for x.begin() {
+			arg, err := in.from(&x.args)
+			if err != nil {
+				x.misfit(err)
+				continue
+			}
+			x.stage = StageFunction
+			res, err := fn(x.ctx, arg)
+			if err != nil {
+				x.fail(err)
+				continue
+			}
+			x.stage = StageResult
+			if x.out, err = out.encode(x.out, res); err != nil {
+				x.fail(err)
+				continue
+			}
+			x.end()
+		}
 	}
 	registry.Lock()
 	defer registry.Unlock()

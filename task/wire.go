@@ -150,6 +150,41 @@ func (r *reader) head() (head, error) {
 	return head{}, decodeErrorf("byte 0x%02x starts no msgpack value", c)
 }
 
+// short reads a number that is not negative and has at most four bytes, as most
+// have; another value stays where it is.
+func (r *reader) short() (int, bool) {
+	b := r.data[r.off:]
+	if len(b) < 5 {
+		if len(b) > 0 && b[0] <= 0x7f {
+			r.off++
+			return int(b[0]), true
+		}
+		return 0, false
+	}
+	switch c := b[0]; {
+	case c <= 0x7f:
+		r.off++
+		return int(c), true
+	case c == 0xce:
+		n := binary.BigEndian.Uint32(b[1:])
+		if int64(int(n)) != int64(n) {
+			return 0, false
+		}
+		r.off += 5
+		return int(n), true
+	case c == 0xcd:
+		r.off += 3
+		return int(binary.BigEndian.Uint16(b[1:])), true
+	case c == 0xcc:
+		r.off += 2
+		return int(b[1]), true
+	}
+	return 0, false
+}
+
+// rewind goes back to where a value began, whatever was left open inside it.
+func (r *reader) rewind(off int) { r.off, r.owed, r.depth = off, 0, 0 }
+
 // counted reads a size of the given width.
 func (r *reader) counted(kind wire, width int) (head, error) {
 	n, ok := r.fixed(width)
