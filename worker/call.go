@@ -70,11 +70,7 @@ func (c *jobContext) holder() *owner.Owner {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.owner == nil {
-		name := c.info.Name
-		if name == "" {
-			name = c.info.Task
-		}
-		who := owner.Identity{Name: "job " + name, PID: os.Getpid(), Job: name}
+		who := c.identity()
 		if c.released {
 			c.owner = owner.New(who)
 			c.owner.End(nil)
@@ -83,6 +79,15 @@ func (c *jobContext) holder() *owner.Owner {
 		}
 	}
 	return c.owner
+}
+
+// identity says who the job is as an owner.
+func (c *jobContext) identity() owner.Identity {
+	name := c.info.Name
+	if name == "" {
+		name = c.info.Task
+	}
+	return owner.Identity{Name: "job " + name, PID: os.Getpid(), Job: name}
 }
 
 // release ends the job as an owner: err is what its function has returned. What

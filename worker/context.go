@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/feac4032/multiproc/internal/owner"
@@ -20,6 +21,7 @@ type jobContext struct {
 	limit    time.Duration
 	answered bool // guarded by the outbox
 
+	over   atomic.Bool // cause is set
 	mu     sync.Mutex
 	inner  context.Context // nil until it is needed
 	cancel context.CancelCauseFunc
@@ -64,6 +66,7 @@ func (c *jobContext) end(cause error) {
 		return
 	}
 	c.cause = cause
+	c.over.Store(true)
 	if c.inner != nil {
 		c.cancel(cause)
 		if c.stop != nil {

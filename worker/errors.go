@@ -34,6 +34,10 @@ var ErrUnknownTask = errors.New("task is not defined in this worker")
 // supervisor takes.
 var ErrResultTooLarge = errors.New("result too large")
 
+// ErrNoRoom is the failure of an item of a larger job whose result finds no room
+// beside those of the others.
+var ErrNoRoom = task.ErrNoRoom
+
 func init() {
 	task.DefineError("worker.ErrNoJob", ErrNoJob)
 	task.DefineError("worker.ErrCancelled", ErrCancelled)

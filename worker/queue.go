@@ -34,12 +34,13 @@ type job struct {
 	credit   uint64 // bytes that it holds of the supervisor's credit
 	timeout  uint64 // ms
 	attempt  uint32
+	items    int // 0 = the payload is one argument
 	recalled bool
 	of       *batch
 }
 
 func (b *batch) add(m *ipc.Message, def *task.Def, name string, copyPayload bool) {
-	j := job{id: m.ID, def: def, task: name, timeout: m.Timeout, attempt: m.Attempt, payload: m.Body, of: b}
+	j := job{id: m.ID, def: def, task: name, timeout: m.Timeout, attempt: m.Attempt, items: int(m.Items), payload: m.Body, of: b}
 	j.label = b.keep(m.Label)
 	j.key = b.keep(m.Key)
 	if copyPayload {

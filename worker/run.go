@@ -17,6 +17,7 @@ type runner struct {
 	flush   func()
 	job     *job // that runs, nil between two
 	context *jobContext
+	items   itemsRun
 	result  []byte // the task's encoded result
 	frame   []byte
 }
@@ -31,9 +32,16 @@ func (r *runner) run(ended func()) {
 		}
 		// The task has called runtime.Goexit: it has failed, and has taken this
 		// goroutine with it.
-		r.finish(&task.StageError{Task: r.job.task, Stage: task.StageFunction, Err: task.ErrGoexit})
+		if r.items.going {
+			r.items.Exited()
+		} else {
+			r.finish(&task.StageError{Task: r.job.task, Stage: task.StageFunction, Err: task.ErrGoexit})
+		}
 		go r.run(ended)
 	}()
+	if r.items.going {
+		r.finish(r.runItems())
+	}
 	for {
 		r.job, r.context = r.queue.take(r.slot, r.job, r.flush)
 		if r.job == nil {
@@ -47,11 +55,15 @@ func (r *runner) run(ended func()) {
 func (r *runner) execute() error {
 	j := r.job
 	if r.page != nil {
+		r.page.SetItem(r.slot, 0) // first: what it says is of the job that has started
 		r.page.SetStarted(r.slot, j.id)
 	}
 	r.grant(j.credit)
 	if j.def == nil {
 		return &task.StageError{Task: j.task, Stage: task.StageArgument, Err: fmt.Errorf("task %q: %w", j.task, ErrUnknownTask)}
+	}
+	if j.items > 0 {
+		return r.startItems()
 	}
 	result, err := j.def.RunInPlace(r.context, j.payload, r.result[:0])
 	r.result = result

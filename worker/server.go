@@ -243,7 +243,7 @@ func (s *server) ready(h *ipc.Hello) *ipc.Ready {
 		Window:       window,
 		Threads:      uint64(s.threads),
 		Credit:       ipc.DefaultCredit,
-		Capabilities: []ipc.Capability{ipc.CapCancel, ipc.CapCredit, ipc.CapPong},
+		Capabilities: []ipc.Capability{ipc.CapCancel, ipc.CapCredit, ipc.CapMap, ipc.CapPong},
 		Tasks:        s.tasks,
 		Program:      s.program,
 	}
