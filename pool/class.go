@@ -23,6 +23,7 @@ type class struct {
 	known   chan struct{} // closed once tasks or err is set; nil = nobody asked
 	tasks   []string
 	ready   bool  // a worker has been ready
+	maps    bool  // and the last one that was takes jobs of many items
 	err     error // the class is given up
 
 	deaths []time.Time // of workers that had not started a job, since one completed a job

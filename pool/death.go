@@ -183,6 +183,9 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 		Attempt: s.attempt + 1, Slot: s.slot, Worker: w.name, PID: w.pid(),
 		Start: s.sent, Wall: time.Since(w.startOf(j)), Leaked: w.status.Leaked,
 	}
+	if w.page != nil && j.Items > 0 {
+		r.item = w.page.ItemOf(s.id)
+	}
 	r.Stdout, r.Stderr = w.out.take(w.out.size()), w.err.take(w.err.size())
 	ours := true // or nobody knows whose
 	switch {

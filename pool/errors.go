@@ -24,6 +24,8 @@ var (
 	ErrTimeout = errors.New("timeout")
 	// ErrCancelled is what a job's error is that was cancelled.
 	ErrCancelled = errors.New("cancelled")
+	// ErrItems ends a job of many items that has come to a worker which takes none.
+	ErrItems = errors.New("worker takes no jobs of many items")
 	// ErrJob comes from Pool.Go for a Job that cannot be run.
 	ErrJob = errors.New("bad job")
 )
@@ -111,6 +113,9 @@ func (r *Result) Err(j *Job) error {
 	case Failed:
 		if r.Failure != nil {
 			return &TaskError{Task: j.Task, Job: j.Label, Attempt: r.Attempt, Worker: r.Worker, Failure: r.Failure}
+		}
+		if r.err != nil {
+			return fmt.Errorf("%s: %w", label(j), r.err)
 		}
 	case Crashed, Poisoned, Protocol, Limited:
 		if j.Command == nil {

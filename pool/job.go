@@ -16,6 +16,12 @@ type Job struct {
 	Task string
 	// Payload is the task's argument as msgpack, at most ipc.MaxMessage bytes.
 	Payload []byte
+	// Items is how many arguments Payload has: with more than 0 it is an array of
+	// them, at most ipc.MaxItems, and the task's function is called for each in
+	// turn, in one attempt. Map and Unordered make such jobs. Result.Value is then
+	// the payload of a result of many items, as ipc/PROTOCOL.md describes it. A
+	// worker that takes no such jobs makes the job fail with ErrItems.
+	Items int
 	// Program is what the worker runs. Jobs with equal programs share workers.
 	// Nil = Config.Program. Ignored for a command.
 	Program *Program
@@ -135,5 +141,11 @@ type Result struct {
 	// Leaked lists processes of the attempt that could not be ended.
 	Leaked []int
 
-	err error // the cause of an Internal outcome, when it has a type
+	// Item is the index of the item of a job of many that was under way when the
+	// worker ended; −1 = not known, or no such job.
+	Item int
+
+	err   error  // the cause of an Internal or Failed outcome, when it has a type
+	item  uint64 // as the page tells it, from 1; 0 = not known
+	items itemResults
 }

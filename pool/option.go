@@ -20,6 +20,10 @@ type options struct {
 	priority  int
 	progress  func(*Job, []byte)
 
+	buffer   int // items alive beside those that the workers have; −1 = as the chunks need
+	chunk    int // items of a job; 0 = measured
+	failFast bool
+
 	many string // an option that only makes sense for many items; "" = none was given
 }
 
@@ -33,7 +37,7 @@ func forOne(p *Pool, opts []Option) (options, error) {
 }
 
 func optionsOf(p *Pool, opts []Option) (options, error) {
-	o := options{retry: p.cfg.Retry}
+	o := options{retry: p.cfg.Retry, buffer: -1}
 	for _, opt := range opts {
 		if err := opt(&o); err != nil {
 			return o, err
@@ -123,4 +127,61 @@ func WithProgress[T any](f func(T)) Option {
 		}).put
 		return nil
 	}
+}
+
+// maxChunk is the most items that a job has.
+const maxChunk = 1 << 15
+
+// Buffer bounds how far Map and Unordered run ahead: at most n items and one for
+// each worker have been taken from the input and not yet been done with by the
+// loop. With 0 there is only one for each worker. Chunks are so small then that
+// all workers have some.
+//
+// Without it there is room for four measured chunks for each worker: for 4 items
+// when a call takes a millisecond or more, and for no more than 32,768.
+func Buffer(n int) Option {
+	return func(o *options) error {
+		if n < 0 {
+			return fmt.Errorf("%w: a buffer of %d items, want 0 or more", ErrJob, n)
+		}
+		o.buffer, o.many = n, "Buffer"
+		return nil
+	}
+}
+
+// Chunk lets Map and Unordered give a worker n items at a time, 1 to 32,768
+// (Pool.map's chunksize). With 0, the default, their number is measured, so that a
+// chunk takes a millisecond or two, and one that takes longer holds few others up.
+func Chunk(n int) Option {
+	return func(o *options) error {
+		if n < 0 || n > maxChunk {
+			return fmt.Errorf("%w: chunks of %d items, want 0 to %d", ErrJob, n, maxChunk)
+		}
+		o.chunk, o.many = n, "Chunk"
+		return nil
+	}
+}
+
+// FailFast ends Map and Unordered with the first error: it is the last that they
+// hand over, and what is under way is cancelled.
+func FailFast() Option {
+	return func(o *options) error {
+		o.failFast, o.many = true, "FailFast"
+		return nil
+	}
+}
+
+// forMany takes the options of a call that has many items.
+func forMany(p *Pool, opts []Option) (options, error) {
+	o, err := optionsOf(p, opts)
+	if err != nil {
+		return o, err
+	}
+	if o.timeout > 0 {
+		if o.chunk > 1 {
+			return o, fmt.Errorf("%w: a timeout is that of one item, and goes with Chunk(1), not with Chunk(%d)", ErrJob, o.chunk)
+		}
+		o.chunk = 1
+	}
+	return o, nil
 }

@@ -212,7 +212,11 @@ func (s *sharedWriter) print(text string) {
 // under way at a time is the caller's to bound. Once it has returned nil, j.Done
 // will be called exactly once; after an error it will not. The error is
 // ErrClosed, or ErrJob for a job that cannot be run as it is.
-func (p *Pool) Go(j *Job) error {
+func (p *Pool) Go(j *Job) error { return p.goOn(j, 0, 0, 0) }
+
+// goOn is Go for a job that has had attempts elsewhere, under which so many
+// workers have ended, and that is to begin after a while.
+func (p *Pool) goOn(j *Job, attempts, deaths int, after time.Duration) error {
 	if err := j.check(); err != nil {
 		return err
 	}
@@ -226,10 +230,15 @@ func (p *Pool) Go(j *Job) error {
 	if !j.isCommand() {
 		c = p.classOf(j.Program)
 	}
-	j.pending = pendingState{class: c, leads: j.leads}
+	j.pending = pendingState{class: c, attempt: attempts, deaths: deaths, leads: j.leads}
 	p.open++
 	p.stats.Submitted++
 	c.open++
+	if after > 0 {
+		p.mu.Unlock()
+		p.schedule(j, after)
+		return nil
+	}
 	p.enqueue(j, &a)
 	p.mu.Unlock()
 	a.run(p)
@@ -248,6 +257,8 @@ func (j *Job) check() error {
 		return fmt.Errorf("%w: %s has neither a task nor a command", ErrJob, label(j))
 	case j.Task != "" && j.Command != nil:
 		return fmt.Errorf("%w: %s has both a task and a command", ErrJob, label(j))
+	case j.Items < 0 || j.Items > ipc.MaxItems || j.Items > 0 && j.isCommand():
+		return fmt.Errorf("%w: %s has %d items", ErrJob, label(j), j.Items)
 	case len(j.Task) > ipc.MaxName || len(j.Label) > ipc.MaxName || len(j.Key) > ipc.MaxName:
 		return fmt.Errorf("%w: task, label and key may be %d bytes long", ErrJob, ipc.MaxName)
 	}

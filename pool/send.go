@@ -172,14 +172,27 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 			jobs[i] = nil
 			continue
 		}
+		if j.Items > 0 && !w.maps {
+			w.refuse(j, ErrItems)
+			jobs[i] = nil
+			continue
+		}
 		start, attempt, timeout := len(w.frames), uint32(s.attempt+1), wireTimeout(j.Timeout)
 		if !w.affords(j) {
-			w.frames = ipc.AppendJobSize(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, len(j.Payload))
+			if j.Items > 0 {
+				w.frames = ipc.AppendJobItemsSize(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, len(j.Payload), uint64(j.Items))
+			} else {
+				w.frames = ipc.AppendJobSize(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, len(j.Payload))
+			}
 			w.msgs = append(w.msgs, w.frames[start:])
 			large = j
 			break
 		}
-		w.frames = ipc.AppendJob(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, j.Payload)
+		if j.Items > 0 {
+			w.frames = ipc.AppendJobItems(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, j.Payload, uint64(j.Items))
+		} else {
+			w.frames = ipc.AppendJob(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, j.Payload)
+		}
 		w.msgs = append(w.msgs, w.frames[start:])
 	}
 	if first := w.commit(jobs[:last], jobs[last:], large); first != nil {
@@ -265,7 +278,11 @@ func (w *worker) refuse(j *Job, err error) {
 	w.p.refill(w, &a)
 	w.p.mu.Unlock()
 	a.run(w.p)
-	w.p.complete(j, &Result{Outcome: Failed, Which: WhichInput, Evidence: err.Error(), ExitCode: -1, Attempt: j.pending.attempt + 1})
+	r := &Result{Outcome: Failed, Which: WhichInput, Evidence: err.Error(), ExitCode: -1, Attempt: j.pending.attempt + 1}
+	if err == ErrItems {
+		r.err = err
+	}
+	w.p.complete(j, r)
 }
 
 // chunks sends a payload in data frames, as far as the worker grants credit for

@@ -209,7 +209,9 @@ func (w *worker) settle() error {
 	for i := range w.answers {
 		ans := &w.answers[i]
 		if ans.job != nil {
-			w.report(ans, since/time.Duration(max(n, 1)))
+			if err := w.report(ans, since/time.Duration(max(n, 1))); bad == nil {
+				bad = err
+			}
 		}
 	}
 	if init != nil {
@@ -274,8 +276,8 @@ func cancelledEarly(j *Job) *Result {
 	return &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt + 1}
 }
 
-// report turns an answer into a Result.
-func (w *worker) report(ans *answer, took time.Duration) {
+// report turns an answer into a Result. An error is a violation of the protocol.
+func (w *worker) report(ans *answer, took time.Duration) (bad error) {
 	j, m := ans.job, &ans.msg
 	s := &j.pending
 	w.told(j, ans.tell)
@@ -294,6 +296,12 @@ func (w *worker) report(ans *answer, took time.Duration) {
 	switch m.Status {
 	case ipc.StatusOK:
 		r.Outcome, r.Value = OK, m.Body
+		if j.Items > 0 {
+			if r.items, bad = takeItems(m.Body, j.Items); bad != nil {
+				r.Outcome, r.Value, r.Evidence = Protocol, nil, bad.Error()
+				break
+			}
+		}
 	case ipc.StatusRecalled:
 		r.Outcome, r.Evidence = Cancelled, "cancelled before it started"
 	default:
@@ -318,6 +326,7 @@ func (w *worker) report(ans *answer, took time.Duration) {
 		}
 	}
 	w.p.complete(j, r)
+	return bad
 }
 
 func timeoutEvidence(j *Job) string {
@@ -333,6 +342,10 @@ func clampInt64(v uint64) int64 { return int64(min(v, 1<<62)) }
 
 // complete ends an attempt: with another one, or with Done.
 func (p *Pool) complete(j *Job, r *Result) {
+	r.Item = -1
+	if r.item > 0 && r.item <= uint64(j.Items) {
+		r.Item = int(r.item) - 1
+	}
 	if after, ok := p.tryAgain(j, r); ok {
 		if j.Retrying != nil {
 			j.Retrying(j, r, after)

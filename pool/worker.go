@@ -45,6 +45,7 @@ type worker struct {
 	maxWindow int
 	offsets   bool   // results say where their output ends
 	cancels   bool   // cancel frames are answered
+	maps      bool   // it takes jobs of many items
 	counts    bool   // it counts its bytes against the credit that it has
 	limited   bool   // credit counts
 	pongs     bool   // it answers heartbeats
@@ -201,6 +202,7 @@ func (w *worker) handshake() error {
 	w.offsets = ready.Has(ipc.CapOffsets)
 	w.cancels = ready.Has(ipc.CapCancel)
 	w.counts = ready.Has(ipc.CapCredit)
+	w.maps = ready.Has(ipc.CapMap)
 	w.pongs = ready.Has(ipc.CapPong)
 	w.threads = int(min(ready.Threads, uint64(max(1, w.class.prog.Threads))))
 	w.runs = make([]started, w.threads)
@@ -268,7 +270,7 @@ func (w *worker) enter() {
 	c.starting--
 	w.state = workerReady
 	w.lived = time.Now()
-	c.ready, c.tasks = true, w.ready.Tasks
+	c.ready, c.tasks, c.maps = true, w.ready.Tasks, w.maps
 	c.announce()
 	c.change()
 	switch {
