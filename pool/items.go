@@ -28,11 +28,26 @@ func takeItems(b []byte, n int) (itemResults, error) {
 	for _, f := range parsed.Failures {
 		failure, err := task.DecodeFailure(f.Body)
 		if err != nil {
-			return itemResults{}, &ipc.ProtocolError{Kind: ipc.KindResult, Reason: err.Error()}
+			return itemResults{}, err
 		}
 		r.failures = append(r.failures, itemFailure{f.Index, failure})
 	}
 	return r, nil
+}
+
+// itemsOf returns how many items the job in flight with this id has, 0 for one that
+// is no job of many. Only the reader asks, and so it costs a lock only if such a job
+// has been sent since.
+func (w *worker) itemsOf(id uint64) int {
+	if id > w.lastItems.Load() {
+		return 0
+	}
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	if j := w.flight.get(id); j != nil {
+		return j.Items
+	}
+	return 0
 }
 
 // takesItems reports whether the pool's own workers are known to take jobs of many

@@ -177,6 +177,9 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 			jobs[i] = nil
 			continue
 		}
+		if j.Items > 0 {
+			w.lastItems.Store(s.id)
+		}
 		start, attempt, timeout := len(w.frames), uint32(s.attempt+1), wireTimeout(j.Timeout)
 		if !w.affords(j) {
 			if j.Items > 0 {

@@ -13,6 +13,7 @@ import (
 type answer struct {
 	msg       ipc.Message
 	failure   *task.Failure // of a job that failed
+	items     itemResults   // of a job of many items
 	job       *Job          // nil: it was given back
 	timedOut  bool          // as it was when the answer was taken
 	cancelled bool
@@ -80,7 +81,12 @@ func (w *worker) accept(m ipc.Message) error {
 	var err error
 	switch m.Status {
 	case ipc.StatusOK:
-		err = ipc.ValidatePayload(m.Body)
+		if err = ipc.ValidatePayload(m.Body); err != nil {
+			break
+		}
+		if n := w.itemsOf(m.ID); n > 0 {
+			ans.items, err = takeItems(m.Body, n)
+		}
 	case ipc.StatusFailed, ipc.StatusCancelled:
 		ans.failure, err = task.DecodeFailure(m.Body)
 	}
@@ -209,9 +215,7 @@ func (w *worker) settle() error {
 	for i := range w.answers {
 		ans := &w.answers[i]
 		if ans.job != nil {
-			if err := w.report(ans, since/time.Duration(max(n, 1))); bad == nil {
-				bad = err
-			}
+			w.report(ans, since/time.Duration(max(n, 1)))
 		}
 	}
 	if init != nil {
@@ -276,8 +280,8 @@ func cancelledEarly(j *Job) *Result {
 	return &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt + 1}
 }
 
-// report turns an answer into a Result. An error is a violation of the protocol.
-func (w *worker) report(ans *answer, took time.Duration) (bad error) {
+// report turns an answer into a Result.
+func (w *worker) report(ans *answer, took time.Duration) {
 	j, m := ans.job, &ans.msg
 	s := &j.pending
 	w.told(j, ans.tell)
@@ -295,13 +299,7 @@ func (w *worker) report(ans *answer, took time.Duration) (bad error) {
 	}
 	switch m.Status {
 	case ipc.StatusOK:
-		r.Outcome, r.Value = OK, m.Body
-		if j.Items > 0 {
-			if r.items, bad = takeItems(m.Body, j.Items); bad != nil {
-				r.Outcome, r.Value, r.Evidence = Protocol, nil, bad.Error()
-				break
-			}
-		}
+		r.Outcome, r.Value, r.items = OK, m.Body, ans.items
 	case ipc.StatusRecalled:
 		r.Outcome, r.Evidence = Cancelled, "cancelled before it started"
 	default:
@@ -326,7 +324,6 @@ func (w *worker) report(ans *answer, took time.Duration) (bad error) {
 		}
 	}
 	w.p.complete(j, r)
-	return bad
 }
 
 func timeoutEvidence(j *Job) string {

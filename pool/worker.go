@@ -56,6 +56,8 @@ type worker struct {
 	calling // its calls, and their answers
 	reading // who reads the link
 
+	lastItems atomic.Uint64 // the last job of many items that was sent to it
+
 	// Guarded by the pool's mutex.
 	state     workerState
 	slot      int       // 0 = none
