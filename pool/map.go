@@ -14,7 +14,9 @@ import (
 // and then begins anew, with its input.
 //
 // Small items travel together, in chunks. By default their number is measured; see
-// Chunk. A worker without the capability map gets single items.
+// Chunk. A chunk's results come together, so that an item which takes much longer
+// than those before it did holds its mates back once; Chunk(1) is for inputs where
+// that matters. A worker without the capability map gets single items.
 //
 // An item that fails does not end the loop: the loop gets the zero Out and the
 // error, as Future.Result returns it, and what follows. So does an item that
