@@ -134,8 +134,13 @@ func (m *mapper[In, Out]) add(v In) {
 func (m *mapper[In, Out]) begin(index int) *chunk[In] {
 	m.mu.Lock()
 	b := m.buffer()
+	var ins []In
+	if n := len(m.spareIns); n > 0 {
+		ins = m.spareIns[n-1]
+		m.spareIns = m.spareIns[:n-1]
+	}
 	m.mu.Unlock()
-	return &chunk[In]{index: index, buf: append(b, 0, 0, 0)}
+	return &chunk[In]{index: index, buf: append(b, 0, 0, 0), ins: ins}
 }
 
 // encode appends an argument. An encoding method of the user that panics is the

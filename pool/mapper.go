@@ -52,6 +52,7 @@ type mapper[In, Out any] struct {
 	exited   bool // it has called runtime.Goexit
 	err      error
 	spare    [][]byte
+	spareIns [][]In // of Unordered
 }
 
 func newMapper[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in iter.Seq[In], opts []Option) (*mapper[In, Out], error) {
@@ -278,6 +279,9 @@ func (m *mapper[In, Out]) recycle(c *chunk[In]) {
 		if cap(b) >= 1024 && cap(b) <= 2*ipc.MaxInline && len(m.spare) < 8*m.workers {
 			m.spare = append(m.spare, b[:0])
 		}
+	}
+	if c.ins != nil && len(m.spareIns) < 4*m.workers {
+		m.spareIns = append(m.spareIns, c.ins[:0]) // hand has cleared it
 	}
 	m.mu.Unlock()
 }
