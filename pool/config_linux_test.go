@@ -57,7 +57,7 @@ func TestConfig_WhatCannotBeMeantIsRefusedBeforeAnythingStarts(t *testing.T) {
 		"Spares is -1":                 {Program: pool.Program{Spares: -1}},
 		"MaxJobs is -1":                {Program: pool.Program{MaxJobs: -1}},
 		"MaxMemory is -1":              {Program: pool.Program{MaxMemory: -1}},
-		"a time of Program":            {Program: pool.Program{MaxAge: -1}},
+		"a time is negative":           {Program: pool.Program{MaxAge: -1}},
 		"InitWith":                     {Program: pool.Program{Init: &pool.Init{}}},
 		"Retry: -1":                    {Retry: pool.Retry{Max: -1}},
 		"Restarts and Within must not": {Restarts: -1},

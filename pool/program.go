@@ -97,21 +97,21 @@ func InitWith[In, Out any](t task.Task[In, Out], in In) (*Init, error) {
 func (p *Program) check() error {
 	switch {
 	case p.StartTimeout < 0 || p.MaxAge < 0 || p.IdleTimeout < 0 || p.StuckAfter < 0:
-		return fmt.Errorf("a time of Program is negative")
+		return fmt.Errorf("program: a time is negative")
 	case p.Threads < 0 || p.Threads > MaxThreads:
-		return fmt.Errorf("Threads is %d, want 0 to %d", p.Threads, MaxThreads)
+		return fmt.Errorf("program: Threads is %d, want 0 to %d", p.Threads, MaxThreads)
 	case p.Spares < 0:
-		return fmt.Errorf("Spares is %d, want 0 or more", p.Spares)
+		return fmt.Errorf("program: Spares is %d, want 0 or more", p.Spares)
 	case p.MaxJobs < 0:
-		return fmt.Errorf("MaxJobs is %d, want 0 or more", p.MaxJobs)
+		return fmt.Errorf("program: MaxJobs is %d, want 0 or more", p.MaxJobs)
 	case p.MaxMemory < 0:
-		return fmt.Errorf("MaxMemory is %d bytes, want 0 or more", p.MaxMemory)
+		return fmt.Errorf("program: MaxMemory is %d bytes, want 0 or more", p.MaxMemory)
 	case p.MaxMemory > 0 && !canMeasure:
-		return fmt.Errorf("MaxMemory is not available on %s", runtime.GOOS)
+		return fmt.Errorf("program: MaxMemory is not available on %s", runtime.GOOS)
 	case p.Init != nil && p.Init.Task == "":
-		return fmt.Errorf("Init names no task; InitWith makes one")
+		return fmt.Errorf("program: Init names no task; InitWith makes one")
 	case p.Init != nil && (len(p.Init.Task) > ipc.MaxName || len(p.Init.Payload) > ipc.MaxMessage):
-		return fmt.Errorf("Init is too large: %w", ipc.ErrTooLarge)
+		return fmt.Errorf("program: Init is too large: %w", ipc.ErrTooLarge)
 	}
 	return nil
 }

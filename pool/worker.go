@@ -109,7 +109,7 @@ type worker struct {
 	owed     uint64 // payload bytes that were consumed since credit was last granted
 	result   Result
 	answers  []answer
-	got      [256][]byte // messages
+	got      [256][]byte  // messages
 	heard    atomic.Int64 // when it was last heard of: nanoseconds since epoch
 	waiting  atomic.Bool  // for the link, and for nothing else
 	early    []byte       // what it printed on the link before ready
