@@ -252,9 +252,10 @@ func TestGolden_Handshakes(t *testing.T) {
 					Credit     uint64
 					Worker     string
 					CPUs       uint64 `json:"cpus"`
+					Threads    uint64 `json:"threads"`
 				}
 				strictly(t, v.Message, &want)
-				wanted := &Hello{Min: want.Min, Max: want.Max, Nonce: [NonceSize]byte(want.Nonce), FrameMax: want.FrameMax, MessageMax: want.MessageMax, Credit: want.Credit, Worker: want.Worker, CPUs: want.CPUs}
+				wanted := &Hello{Min: want.Min, Max: want.Max, Nonce: [NonceSize]byte(want.Nonce), FrameMax: want.FrameMax, MessageMax: want.MessageMax, Credit: want.Credit, Worker: want.Worker, CPUs: want.CPUs, Threads: want.Threads}
 				if diff := cmp.Diff(wanted, h); diff != "" {
 					t.Errorf("meaning (-want +got):\n%s", diff)
 				}
