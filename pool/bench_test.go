@@ -6,9 +6,12 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/feac4032/multiproc/pool"
 )
@@ -23,23 +26,41 @@ func newBench(b *testing.B, workers int) *pool.Pool {
 	return p
 }
 
-// pong is the other side of BenchmarkPingPong: it sends back what comes.
-func pong() {
-	var buf [128]byte
+// pong is the other side of BenchmarkPingPong and BenchmarkPipeEcho1MiB: it sends
+// back messages of a size, each when it has come whole.
+func pong(size int) {
+	buf := make([]byte, size)
 	for {
-		n, err := syscall.Read(0, buf[:])
-		if n <= 0 || err != nil {
-			os.Exit(0)
+		for n := 0; n < len(buf); {
+			m, err := syscall.Read(0, buf[n:])
+			if m <= 0 || err != nil {
+				os.Exit(0)
+			}
+			n += m
 		}
-		syscall.Write(1, buf[:n])
+		for n := 0; n < len(buf); {
+			m, err := syscall.Write(1, buf[n:])
+			if err != nil {
+				os.Exit(0)
+			}
+			n += m
+		}
 	}
 }
 
 const pongEnv = "POOL_TEST_PONG"
 
-// BenchmarkPingPong is the floor of BenchmarkCall: 96 bytes there and back over
-// two pipes, with blocking system calls in both processes and nothing else.
-func BenchmarkPingPong(b *testing.B) {
+func init() {
+	roles = append(roles, func() {
+		if size, err := strconv.Atoi(os.Getenv(pongEnv)); err == nil {
+			pong(size)
+		}
+	})
+}
+
+// floor sends messages of a size to another process and back over two pipes,
+// with blocking system calls on both sides and nothing else.
+func floor(b *testing.B, size int) {
 	var in, out [2]int
 	if err := syscall.Pipe(in[:]); err != nil {
 		b.Fatal(err)
@@ -54,39 +75,91 @@ func BenchmarkPingPong(b *testing.B) {
 	childIn, childOut := os.NewFile(uintptr(in[0]), "in"), os.NewFile(uintptr(out[1]), "out")
 	for _, fd := range []int{in[1], out[0]} {
 		syscall.CloseOnExec(fd)
+		widenPipe(fd)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), pongEnv+"=1")
+	cmd.Env = append(os.Environ(), pongEnv+"="+strconv.Itoa(size))
 	cmd.Stdin, cmd.Stdout = childIn, childOut
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	childIn.Close()
 	childOut.Close()
-	var buf [96]byte
+	buf := make([]byte, size)
+	var laps laps
 	for b.Loop() {
-		if _, err := syscall.Write(in[1], buf[:]); err != nil {
-			b.Fatal(err)
+		laps.begin()
+		for n := 0; n < size; {
+			m, err := syscall.Write(in[1], buf[n:])
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += m
 		}
-		if _, err := syscall.Read(out[0], buf[:]); err != nil {
-			b.Fatal(err)
+		for n := 0; n < size; {
+			m, err := syscall.Read(out[0], buf[n:])
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += m
 		}
+		laps.end()
 	}
+	laps.report(b)
 	syscall.Close(in[1])
 	syscall.Close(out[0])
 	cmd.Wait()
 }
 
+// laps are single durations, of which a mean says little where other processes
+// get in between.
+type laps struct {
+	all   []time.Duration
+	start time.Time
+}
+
+func (l *laps) begin() { l.start = time.Now() }
+func (l *laps) end()   { l.all = append(l.all, time.Since(l.start)) }
+
+func (l *laps) report(b *testing.B) {
+	slices.Sort(l.all)
+	n := len(l.all)
+	b.ReportMetric(float64(l.all[n/2].Nanoseconds())/1e3, "p50-µs")
+	b.ReportMetric(float64(l.all[n*99/100].Nanoseconds())/1e3, "p99-µs")
+}
+
+// BenchmarkPingPong is the floor of BenchmarkCall.
+func BenchmarkPingPong(b *testing.B) { floor(b, 96) }
+
+// BenchmarkPipeEcho1MiB is the floor of BenchmarkEcho1MiB.
+func BenchmarkPipeEcho1MiB(b *testing.B) {
+	b.SetBytes(1 << 20)
+	floor(b, 1<<20)
+}
+
 // BenchmarkCall is one job in flight: a round trip.
-func BenchmarkCall(b *testing.B) {
+func BenchmarkCall(b *testing.B) { benchCall(b, 64) }
+
+// BenchmarkEcho1MiB is one job in flight with a large argument and result.
+func BenchmarkEcho1MiB(b *testing.B) {
+	b.SetBytes(1 << 20)
+	benchCall(b, 1<<20)
+}
+
+func benchCall(b *testing.B, size int) {
 	p := newBench(b, 2)
-	in := make([]byte, 64)
+	in := make([]byte, size)
 	ctx := context.Background()
+	var laps laps
+	b.ReportAllocs()
 	for b.Loop() {
+		laps.begin()
 		if _, err := pool.Call(ctx, p, echo, in); err != nil {
 			b.Fatal(err)
 		}
+		laps.end()
 	}
+	laps.report(b)
 }
 
 // BenchmarkSubmit is 64-byte jobs, 4096 of them in flight.

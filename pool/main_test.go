@@ -66,9 +66,6 @@ func TestMain(m *testing.M) {
 	for _, play := range roles {
 		play()
 	}
-	if os.Getenv(pongEnv) != "" {
-		pong()
-	}
 	worker.Init()
 	os.Exit(run(m))
 }
