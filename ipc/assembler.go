@@ -1,12 +1,13 @@
 package ipc
 
 // Assembler puts chunked payloads together. A side sends one at a time, so that
-// at most one is half there; its memory grows with what has arrived. The zero
-// value is ready, with a cap of MaxMessage bytes.
+// at most one is half there; its memory grows with what has arrived, to at most
+// four times that. The zero value is ready, with a cap of MaxMessage bytes.
 type Assembler struct {
 	Max  uint64 // cap on one payload in bytes; 0 = MaxMessage
 	msg  Message
 	buf  []byte
+	past int // bytes of buf that came past Add, by a Reader, since Add was called
 	open bool
 }
 
@@ -28,13 +29,16 @@ func (a *Assembler) Begin(m *Message) error {
 	a.msg.Name = append([]byte(nil), m.Name...)
 	a.msg.Label = append([]byte(nil), m.Label...)
 	a.msg.Key = append([]byte(nil), m.Key...)
-	a.buf = make([]byte, 0, min(m.Size, 2*MaxInline))
+	if a.buf = Spare(); a.buf == nil {
+		a.buf = make([]byte, 0, min(m.Size, 2*MaxInline))
+	}
 	a.open = true
 	return nil
 }
 
 // Add takes a data frame. It returns the message, with its whole payload as
-// Body, when this was the last chunk of it, and nil before.
+// Body, when this was the last chunk of it, and nil before. m.Bytes becomes how
+// many bytes the chunk had, those included that a Reader has put here already.
 func (a *Assembler) Add(m *Message) (*Message, error) {
 	switch {
 	case !a.open || m.ID != a.msg.ID:
@@ -42,12 +46,10 @@ func (a *Assembler) Add(m *Message) (*Message, error) {
 	case uint64(len(a.buf))+uint64(len(m.Body)) > a.msg.Size:
 		return nil, violation(KindData, "more than the %d bytes that were announced", a.msg.Size)
 	}
-	if need := len(a.buf) + len(m.Body); need > cap(a.buf) {
-		grown := make([]byte, len(a.buf), min(uint64(2*cap(a.buf)+len(m.Body)), a.msg.Size))
-		copy(grown, a.buf)
-		a.buf = grown
-	}
+	a.room(len(m.Body))
 	a.buf = append(a.buf, m.Body...)
+	m.Bytes = uint64(len(m.Body) + a.past)
+	a.past = 0
 	if uint64(len(a.buf)) < a.msg.Size {
 		return nil, nil
 	}
@@ -55,6 +57,30 @@ func (a *Assembler) Add(m *Message) (*Message, error) {
 	done.Body = a.buf
 	a.msg, a.buf, a.open = Message{}, nil, false
 	return &done, nil
+}
+
+// growth is how many times what has arrived the buffer may be.
+const growth = 4
+
+// room makes place for n more bytes.
+func (a *Assembler) room(n int) {
+	if len(a.buf)+n <= cap(a.buf) {
+		return
+	}
+	grown := make([]byte, len(a.buf), min(uint64(growth*len(a.buf)+n), a.msg.Size))
+	copy(grown, a.buf)
+	Recycle(a.buf)
+	a.buf = grown
+}
+
+// free is the room there is.
+func (a *Assembler) free() []byte { return a.buf[len(a.buf):cap(a.buf)] }
+
+// took counts n bytes that were put into free.
+func (a *Assembler) took(n int) int {
+	a.buf = a.buf[:len(a.buf)+n]
+	a.past += n
+	return n
 }
 
 // Open returns the message that is half there, nil if none is.

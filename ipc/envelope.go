@@ -28,7 +28,7 @@ type Message struct {
 	Body []byte
 	Size uint64
 
-	Bytes     uint64 // credit: how many more
+	Bytes     uint64 // credit: how many more; data: see Assembler.Add
 	Interrupt bool   // cancel: also when it has started
 
 	// StdoutEnd and StderrEnd are the worker's write offsets in its captured

@@ -18,16 +18,17 @@ import (
 // One goroutine at a time may get, and one may put; the two do not disturb each
 // other. Close may be called from anywhere.
 type Link struct {
-	r     *Reader
-	src   io.Reader
-	w     io.Writer
-	raw   syscall.RawConn // of w, for writes that do not block; nil if w has none
-	alarm *alarm          // of writes; nil if w has no deadlines
-	out   []byte          // frames, or the rest of one
-	sent  int             // out[:sent] is written
-	werr  error           // sticky
-	close sync.Once
-	cerr  error
+	r      *Reader
+	src    io.Reader
+	w      io.Writer
+	raw    syscall.RawConn // of w, for writes that do not block; nil if w has none
+	alarm  *alarm          // of writes; nil if w has no deadlines
+	out    []byte          // frames, or the rest of one
+	chunks Chunks
+	sent   int   // out[:sent] is written
+	werr   error // sticky
+	close  sync.Once
+	cerr   error
 }
 
 // outboxLimit is how many unwritten bytes there may be for TryPutBatch to take

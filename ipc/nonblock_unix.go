@@ -28,3 +28,33 @@ func readNow(fd uintptr, p []byte) int {
 	}
 	return int(n)
 }
+
+// readParts reads what there is into several places in turn. It returns 0 when
+// there is nothing, or an end or error that an ordinary read will find.
+func readParts(fd uintptr, parts ...[]byte) int {
+	var iovs [2]syscall.Iovec
+	for i, p := range parts {
+		iovs[i].Base = unsafe.SliceData(p)
+		iovs[i].SetLen(len(p))
+	}
+	n, _, errno := syscall.Syscall(syscall.SYS_READV, fd, uintptr(unsafe.Pointer(&iovs)), uintptr(len(parts)))
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// writeParts writes as much of parts as fits.
+func writeParts(fd uintptr, parts [][]byte) (int, error) {
+	var iovs [2*MaxChunks + 2]syscall.Iovec
+	parts = parts[:min(len(parts), len(iovs))]
+	for i, p := range parts {
+		iovs[i].Base = unsafe.SliceData(p)
+		iovs[i].SetLen(len(p))
+	}
+	n, _, errno := syscall.Syscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&iovs)), uintptr(len(parts)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}

@@ -10,3 +10,8 @@ func nonblocking(syscall.RawConn) bool { return false }
 
 // readNow is never called: no descriptor is known not to block.
 func readNow(uintptr, []byte) int { return 0 }
+
+// readParts and writeParts are never called, for the same reason.
+func readParts(uintptr, ...[]byte) int { return 0 }
+
+func writeParts(uintptr, [][]byte) (int, error) { return 0, syscall.EAGAIN }

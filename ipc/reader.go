@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -29,6 +30,10 @@ type Reader struct {
 	grace func(int) time.Duration
 
 	spin spinner
+
+	parts  *Assembler      // of the payload that is open, or nil
+	raw    syscall.RawConn // of src, for reads to several places; nil if it has none
+	direct int             // bytes that belong into parts, and stand in src before those of buf
 }
 
 const (
@@ -61,15 +66,21 @@ func (r *Reader) Total() uint64 { return r.total }
 // has ended. Frames and ends are then found as if src had brought them. It does
 // not mend a stream that has broken the protocol.
 func (r *Reader) Append(p []byte) {
+	r.total += uint64(len(p))
+	if n := min(r.direct, len(p)); n > 0 {
+		copy(r.parts.free(), p[:n])
+		r.direct -= r.parts.took(n)
+		p = p[n:]
+	}
 	r.compact()
 	r.buf = append(r.buf[:r.w], p...)
 	r.w = len(r.buf)
 	r.buf = r.buf[:cap(r.buf)]
-	r.total += uint64(len(p))
 	if !errors.Is(r.err, ErrProtocol) {
 		r.err = nil
 	}
 	r.src = ended{}
+	r.raw = nil
 	r.spin = spinner{}
 	r.alarm = nil
 	r.timed = false
@@ -103,6 +114,7 @@ func (r *Reader) Next() ([]byte, error) {
 		return nil, r.err
 	}
 	for !r.Ready() {
+		r.divert()
 		if err := r.fill(); err != nil {
 			return nil, err
 		}
@@ -146,15 +158,13 @@ func (r *Reader) fill() error {
 		r.armed = r.alarm.arm(time.Now().Add(r.tick))
 	}
 	if !partial {
-		if n := r.spin.read(r.buf[r.w:]); n > 0 {
+		if n := r.spin.read(r.space()); n > 0 {
 			r.w += n
 			r.total += uint64(n)
 			return nil
 		}
 	}
-	n, err := r.src.Read(r.buf[r.w:])
-	r.w += n
-	r.total += uint64(n)
+	n, err := r.read()
 	switch {
 	case n > 0 || err == nil:
 		return nil // an error that came with bytes comes again
@@ -165,6 +175,19 @@ func (r *Reader) fill() error {
 	}
 	r.err = err
 	return err
+}
+
+// read is one read that may block.
+func (r *Reader) read() (n int, err error) {
+	if before := r.direct; before > 0 {
+		n, err = r.readDirect()
+		r.w += max(n-before, 0)
+	} else {
+		n, err = r.src.Read(r.space())
+		r.w += n
+	}
+	r.total += uint64(n)
+	return n, err
 }
 
 // wake judges a read that ended with a deadline: nil means read on. Before a

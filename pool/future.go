@@ -44,7 +44,7 @@ func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 	}
 	j := &f.job
 	o.apply(j)
-	if j.Payload, err = t.EncodeIn(nil, in); err != nil {
+	if j.Payload, err = t.EncodeIn(buffer(in), in); err != nil {
 		return nil, err
 	}
 	j.Task = t.Name()
@@ -66,6 +66,14 @@ func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 	return f, nil
 }
 
+// buffer returns one for an argument that is known to be large.
+func buffer[In any](in In) []byte {
+	if b, ok := any(in).([]byte); ok && len(b) > ipc.MaxInline {
+		return ipc.Spare()
+	}
+	return nil
+}
+
 // Call is Submit and Result: the function call, in another process
 // (Pool.apply). The end of ctx cancels the job.
 func Call[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts ...Option) (Out, error) {
@@ -79,7 +87,27 @@ func Call[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In
 	if ctx.Err() != nil && err != nil {
 		f.Cancel()
 	}
+	if err == nil {
+		f.recycle()
+	}
 	return out, err
+}
+
+// recycle gives the buffers of a future away that has ended well, and that nobody
+// else knows.
+func (f *Future[Out]) recycle() {
+	if len(f.value) > ipc.MaxInline {
+		ipc.Recycle(f.value)
+	}
+	if len(f.job.Payload) <= ipc.MaxInline {
+		return
+	}
+	f.p.mu.Lock()
+	whole := f.job.pending.whole // a worker may answer before it has read all
+	f.p.mu.Unlock()
+	if whole {
+		ipc.Recycle(f.job.Payload)
+	}
 }
 
 // end takes the result from the pool.

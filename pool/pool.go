@@ -76,6 +76,7 @@ type pendingState struct {
 	id uint64
 	c  *command // running: as this command
 
+	whole    bool  // the last chunk of a payload has been written
 	reserved int64 // payload bytes of w's credit that are kept for it, until it is sent
 
 	leads     bool // who has submitted it is about to wait for it, and to read the answer

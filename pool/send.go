@@ -291,21 +291,22 @@ func (w *worker) refuse(j *Job, err error) {
 // chunks sends a payload in data frames, as far as the worker grants credit for
 // it. Control frames go between them.
 func (w *worker) chunks(ctx context.Context, j *Job) error {
-	var head []byte
 	for rest := j.Payload; len(rest) > 0; {
 		msgs, n, ok := w.nextChunk(j, len(rest))
 		if !ok {
 			return ipc.ErrProtocol
 		}
-		if n > 0 {
-			head = ipc.AppendData(head[:0], j.pending.id, rest[:n])
-			msgs = append(msgs, head)
-			rest = rest[n:]
-		}
 		if _, err := w.jobs.PutBatch(ctx, msgs); err != nil {
 			return err
 		}
+		if _, err := w.link.PutChunks(j.pending.id, rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
 	}
+	w.p.mu.Lock()
+	j.pending.whole = true
+	w.p.mu.Unlock()
 	return nil
 }
 
@@ -327,7 +328,7 @@ func (w *worker) nextChunk(j *Job, left int) (control [][]byte, n int, ok bool) 
 	if w.dead || short() {
 		return control, 0, !w.dead
 	}
-	n = min(left, ipc.MaxInline)
+	n = min(left, ipc.MaxChunks*ipc.MaxInline)
 	if w.limited {
 		n = int(min(int64(n), w.credit))
 		w.credit -= int64(n)

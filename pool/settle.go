@@ -29,7 +29,9 @@ func (w *worker) take(msgs [][]byte) error {
 		if err != nil {
 			return w.settleThen(err)
 		}
-		w.owed += uint64(len(m.Body))
+		if m.Kind != ipc.KindData {
+			w.owed += uint64(len(m.Body))
+		}
 		switch m.Kind {
 		case ipc.KindResult, ipc.KindCall:
 			if m.Chunked() {
@@ -39,7 +41,9 @@ func (w *worker) take(msgs [][]byte) error {
 			}
 		case ipc.KindData:
 			var whole *ipc.Message
-			if whole, err = w.parts.Add(&m); whole != nil {
+			whole, err = w.parts.Add(&m)
+			w.owed += m.Bytes
+			if whole != nil {
 				err = w.accept(*whole)
 			}
 		case ipc.KindCredit:

@@ -325,6 +325,7 @@ func (w *worker) awaited() bool {
 // read gets results until the link ends.
 func (w *worker) read() error {
 	w.link.Reader().Spin(w.awaited)
+	w.link.Reader().Into(&w.parts)
 	for {
 		err := w.stepAside()
 		if err == nil {

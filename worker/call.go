@@ -39,21 +39,27 @@ func (s *server) sendCall(frame *[]byte, id uint64, op string, payload []byte) e
 	if err := s.out.put(sealed(*frame), nil, false); err != nil || inline {
 		return err
 	}
-	return s.sendChunks(frame, id, payload)
+	return s.sendChunks(id, payload)
 }
 
 // sendChunks sends a payload that was announced. The caller holds chunking.
-func (s *server) sendChunks(frame *[]byte, id uint64, payload []byte) error {
+func (s *server) sendChunks(id uint64, payload []byte) error {
 	for len(payload) > 0 {
-		chunk := payload[:min(len(payload), ipc.MaxInline)]
-		payload = payload[len(chunk):]
-		if err := s.credit.take(len(chunk), s.out); err != nil {
+		n := min(len(payload), ipc.MaxInline)
+		if err := s.credit.take(n, s.out); err != nil {
 			return err
 		}
-		*frame = ipc.AppendData(append((*frame)[:0], 0, 0, 0, 0), id, chunk)
-		if err := s.out.put(sealed(*frame), nil, false); err != nil {
+		for n < len(payload) && n < ipc.MaxChunks*ipc.MaxInline {
+			more := min(len(payload)-n, ipc.MaxInline)
+			if !s.credit.tryTake(more) {
+				break
+			}
+			n += more
+		}
+		if err := s.out.putChunks(&s.chunks, id, payload[:n]); err != nil {
 			return err
 		}
+		payload = payload[n:]
 	}
 	return nil
 }

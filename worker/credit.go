@@ -27,17 +27,8 @@ func clampCredit(n uint64) int64 { return int64(min(n, 1<<48)) }
 // take spends n bytes, and blocks until there are as many. What is held back
 // goes out first: the supervisor grants more when it has taken what it was sent.
 func (p *purse) take(n int, out *outbox) error {
-	if p.unlimited || n == 0 {
+	if p.tryTake(n) {
 		return nil
-	}
-	for {
-		left := p.left.Load()
-		if left < int64(n) {
-			break
-		}
-		if p.left.CompareAndSwap(left, left-int64(n)) {
-			return nil
-		}
 	}
 	out.flush()
 	p.mu.Lock()
@@ -53,6 +44,22 @@ func (p *purse) take(n int, out *outbox) error {
 		}
 		if p.left.CompareAndSwap(left, left-int64(n)) {
 			return nil
+		}
+	}
+}
+
+// tryTake spends n bytes if there are as many.
+func (p *purse) tryTake(n int) bool {
+	if p.unlimited || n == 0 {
+		return true
+	}
+	for {
+		left := p.left.Load()
+		if left < int64(n) {
+			return false
+		}
+		if p.left.CompareAndSwap(left, left-int64(n)) {
+			return true
 		}
 	}
 }

@@ -35,11 +35,11 @@ type outbox struct {
 	ring []byte
 
 	mu      sync.Mutex
-	room    sync.Cond // sent has moved, wide has been cleared, or err is set
+	room    sync.Cond // sent has moved, writing or wide has been cleared, or err is set
 	end     uint64
 	sent    uint64
 	writing bool   // somebody is in a write of [sent, …)
-	wide    bool   // a frame larger than the room is being put, piece by piece
+	wide    bool   // frames are being written past the ring
 	late    []byte // frames of putNow that found no room
 	ticking bool   // the flusher watches the ring
 	err     error  // sticky: the pipe's
@@ -107,7 +107,7 @@ func (o *outbox) put(frame []byte, j *jobContext, last bool) error {
 		j.answered = last
 	}
 	if len(frame) > len(o.ring) {
-		return o.putWide(frame)
+		return o.putPast([][]byte{frame})
 	}
 	o.append(frame)
 	switch {
@@ -120,23 +120,54 @@ func (o *outbox) put(frame []byte, j *jobContext, last bool) error {
 	return nil
 }
 
-// putWide appends a frame that is larger than the ring.
-func (o *outbox) putWide(frame []byte) error {
-	o.wide = true
-	for len(frame) > 0 && o.err == nil {
-		n := min(o.free(), len(frame))
-		o.append(frame[:n])
-		frame = frame[n:]
+// putChunks writes up to ipc.MaxChunks chunks of the front of payload.
+func (o *outbox) putChunks(c *ipc.Chunks, id uint64, payload []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.putPast(c.Cut(id, payload))
+}
+
+// putPast writes frames from where they are, and blocks until the pipe has taken
+// them: the ring could not save what is larger than itself. Meanwhile nobody
+// else appends. In the page the stream goes no further than the pipe's does. The
+// caller holds mu, which is released meanwhile.
+func (o *outbox) putPast(parts [][]byte) error {
+	for o.err == nil && (o.wide || o.writing || len(o.late) > 0 || o.sent < o.end) {
 		o.send()
-		if o.free() == 0 && o.err == nil {
+		if o.err == nil && (o.wide || o.writing) {
 			o.room.Wait()
 		}
 	}
-	o.wide = false
-	o.spill()
+	if o.err != nil {
+		return o.err
+	}
+	o.wide, o.writing = true, true
+	o.mu.Unlock()
+	n, err := o.writeParts(parts)
+	o.mu.Lock()
+	o.wide, o.writing = false, false
+	o.end += uint64(n)
+	if o.page != nil {
+		o.page.SetEnd(o.end)
+	}
+	o.wrote(n, err)
 	o.send()
 	o.room.Broadcast()
 	return o.err
+}
+
+// writeParts returns how many bytes of parts were written.
+func (o *outbox) writeParts(parts [][]byte) (n int, err error) {
+	if o.raw != nil {
+		return ipc.WriteParts(o.raw, parts)
+	}
+	for _, p := range parts {
+		m, err := o.w.Write(p)
+		if n += m; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // putNow appends a frame without ever blocking, for the goroutine that reads:
@@ -156,8 +187,8 @@ func (o *outbox) putNow(frame []byte) {
 	o.send()
 }
 
-// takes reports whether a frame of n bytes may be appended now. One that is
-// larger than the ring may: putWide finds room for it.
+// takes reports whether a frame of n bytes may be put now. One that is larger than
+// the ring goes past it.
 func (o *outbox) takes(n int) bool {
 	return !o.wide && len(o.late) == 0 && (n <= o.free() || n > len(o.ring))
 }

@@ -36,6 +36,7 @@ type job struct {
 	attempt  uint32
 	items    int // 0 = the payload is one argument
 	recalled bool
+	owned    bool // payload is a buffer of its own
 	of       *batch
 }
 
@@ -43,7 +44,7 @@ func (b *batch) add(m *ipc.Message, def *task.Def, name string, copyPayload bool
 	j := job{id: m.ID, def: def, task: name, timeout: m.Timeout, attempt: m.Attempt, items: int(m.Items), payload: m.Body, of: b}
 	j.label = b.keep(m.Label)
 	j.key = b.keep(m.Key)
-	if copyPayload {
+	if j.owned = !copyPayload; copyPayload {
 		j.payload = b.keep(m.Body)
 		j.credit = uint64(len(m.Body))
 	}

@@ -67,8 +67,8 @@ func (s *server) handle(body []byte, b *batch) error {
 		s.forsaken = false
 		return s.assembler.Begin(&m)
 	case ipc.KindData:
-		s.grant(uint64(len(m.Body)))
 		whole, err := s.assembler.Add(&m)
+		s.grant(m.Bytes)
 		if err != nil || whole == nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // scratchMax is the largest buffer that a runner keeps between jobs.
-const scratchMax = 256 << 10
+const scratchMax = 2 << 20
 
 // runner executes jobs one after the other, on the goroutine of one slot.
 type runner struct {
@@ -87,6 +87,9 @@ func (r *runner) finish(err error) {
 	if err != nil {
 		r.result = task.NewFailure(err).Append(r.result[:0])
 	}
+	if r.job.owned {
+		ipc.Recycle(r.job.payload)
+	}
 	c.end(errAnswered)
 	c.release(err)
 	r.answer(c, status)
@@ -116,7 +119,7 @@ func (r *runner) answer(c *jobContext, status ipc.Status) {
 		return
 	}
 	// That it cannot be sent is the link's end.
-	_ = r.sendChunks(&r.frame, id, r.result)
+	_ = r.sendChunks(id, r.result)
 }
 
 // send puts the frame of the answer into the outbox.

@@ -71,6 +71,7 @@ type server struct {
 	messageMax uint64
 	defs       map[string]*task.Def
 	chunking   sync.Mutex    // held while a payload travels in chunks
+	chunks     ipc.Chunks    // of that payload
 	telling    sync.Mutex    // held while one of several threads answers
 	granted    atomic.Uint64 // payload bytes taken and not yet granted again
 
@@ -87,6 +88,7 @@ func newServer(e endpoint) *server {
 	s.queue = newJobQueue(s.begin)
 	// The answer to the last job may bring the next one at once.
 	s.reader.Spin(s.awaiting)
+	s.reader.Into(&s.assembler)
 	return s
 }
 

@@ -1,0 +1,90 @@
+package pool_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/feac4032/multiproc/pool"
+)
+
+// Workers are killed while large arguments and results, and small ones between
+// them, are under way. What comes back is whole and right, or lost with its worker.
+func TestKill_InTheMiddleOfLargeResults(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var alive []int
+	p, err := pool.New(context.Background(), pool.Config{Workers: 2, Restarts: 1000, OnWorker: func(e pool.WorkerEvent) {
+		mu.Lock()
+		defer mu.Unlock()
+		for i, pid := range alive {
+			if pid == e.PID {
+				alive = append(alive[:i], alive[i+1:]...)
+				break
+			}
+		}
+		if e.Kind == pool.WorkerReady {
+			alive = append(alive, e.PID)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	stop := make(chan struct{})
+	time.AfterFunc(2*time.Second, func() { close(stop) })
+	going := func() bool {
+		select {
+		case <-stop:
+			return false
+		default:
+			return true
+		}
+	}
+	var ok, lost atomic.Int64
+	var callers sync.WaitGroup
+	for n := range 4 {
+		callers.Go(func() {
+			large := bytes.Repeat([]byte{byte('a' + n)}, 300_000+n*400_000)
+			for going() {
+				in := large
+				if n == 0 {
+					in = large[:64]
+				}
+				out, err := pool.Call(context.Background(), p, echo, in)
+				var gone *pool.WorkerLostError
+				switch {
+				case err == nil && bytes.Equal(in, out):
+					ok.Add(1)
+				case errors.As(err, &gone):
+					lost.Add(1)
+				default:
+					t.Errorf("%d bytes of %d, %v", len(out), len(in), err)
+					return
+				}
+			}
+		})
+	}
+	callers.Go(func() {
+		for going() {
+			time.Sleep(rand.N(30 * time.Millisecond))
+			mu.Lock()
+			if len(alive) > 0 && alive[0] != os.Getpid() {
+				syscall.Kill(alive[0], syscall.SIGKILL)
+			}
+			mu.Unlock()
+		}
+	})
+	callers.Wait()
+	t.Logf("%d came back, %d were lost", ok.Load(), lost.Load())
+	if ok.Load() == 0 {
+		t.Error("nothing came back")
+	}
+}
