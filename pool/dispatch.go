@@ -234,7 +234,7 @@ func (p *Pool) refill(w *worker, a *actions) {
 		w.sent++
 		if w.credit >= 0 {
 			w.credit -= inline
-			s.reserved = inline
+			s.reserved = int32(inline)
 		}
 		if !s.leads || w.flight.n > 1 {
 			w.readOn()

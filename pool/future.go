@@ -18,11 +18,12 @@ type Future[Out any] struct {
 	job   Job
 	task  func([]byte) (Out, error)
 	mu    sync.Mutex
-	ended bool
 	done  chan struct{} // made when somebody waits
 	then  []*func()     // called once it has ended, by the goroutine that ended it
 	value []byte
 	err   error
+	room  [71]byte // for a short argument, and then for a short result; the whole has 512 bytes
+	ended bool
 }
 
 // Submit gives a task to the pool and returns its future, without waiting for a
@@ -37,24 +38,25 @@ func Submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 }
 
 func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts []Option, leads bool) (*Future[Out], error) {
-	f := &Future[Out]{p: p, task: t.DecodeOut}
+	f := &Future[Out]{p: p, task: t.Decoder()}
 	o, err := forOne(p, opts)
 	if err != nil {
 		return nil, err
 	}
 	j := &f.job
 	o.apply(j)
-	if j.Payload, err = t.EncodeIn(buffer(in), in); err != nil {
+	if j.Payload, err = t.EncodeIn(f.buffer(in), in); err != nil {
 		return nil, err
 	}
 	j.Task = t.Name()
-	j.Done = f.end
-	j.leads = leads
+	j.future = f
+	j.pending.leads = leads
 	if ctx.Done() != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		stop := context.AfterFunc(ctx, func() { p.Cancel(j) })
+		j.future = nil
 		j.Done = func(j *Job, r *Result) {
 			stop()
 			f.end(j, r)
@@ -66,12 +68,15 @@ func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 	return f, nil
 }
 
-// buffer returns one for an argument that is known to be large.
-func buffer[In any](in In) []byte {
-	if b, ok := any(in).([]byte); ok && len(b) > ipc.MaxInline {
-		return ipc.Spare()
+// buffer returns where to encode an argument.
+func (f *Future[Out]) buffer(in any) []byte {
+	if b, ok := in.([]byte); ok && len(b) > cap(f.room)-5 {
+		if len(b) > ipc.MaxInline {
+			return ipc.Spare()
+		}
+		return make([]byte, 0, len(b)+5)
 	}
-	return nil
+	return f.room[:0]
 }
 
 // Call is Submit and Result: the function call, in another process
@@ -118,7 +123,9 @@ func (f *Future[Out]) end(j *Job, r *Result) {
 	var value []byte
 	if err == nil {
 		if value = r.Value; len(value) <= ipc.MaxInline {
-			value = append([]byte(nil), value...) // it is in the link's buffer; a long one is not
+			// It is in the link's buffer; a long one is not. The argument was copied
+			// into a frame, if it is short.
+			value = append(f.room[:0], value...)
 		}
 	}
 	f.mu.Lock()

@@ -72,8 +72,20 @@ type Job struct {
 	// Tag is the caller's.
 	Tag any
 
-	leads   bool // see lead.go
+	future  ending // is told of the end in place of Done
 	pending pendingState
+}
+
+// ending is a Future, whatever its type.
+type ending interface{ end(*Job, *Result) }
+
+// ended tells whoever waits for the end of the job.
+func (j *Job) ended(r *Result) {
+	if j.future != nil {
+		j.future.end(j, r)
+		return
+	}
+	j.Done(j, r)
 }
 
 // Command is a program to run for one job.

@@ -38,6 +38,14 @@ func forOne(p *Pool, opts []Option) (options, error) {
 
 func optionsOf(p *Pool, opts []Option) (options, error) {
 	o := options{retry: p.cfg.Retry, buffer: -1}
+	if len(opts) == 0 {
+		return o, nil
+	}
+	return o.with(opts)
+}
+
+// with is on its own because what the options change is on the heap.
+func (o options) with(opts []Option) (options, error) {
 	for _, opt := range opts {
 		if err := opt(&o); err != nil {
 			return o, err

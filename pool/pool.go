@@ -66,21 +66,20 @@ type Pool struct {
 type pendingState struct {
 	class     *class
 	seq       uint64 // when it was queued: who waits longest
-	state     jobState
 	attempt   int
-	deaths    int // workers that ended under it, not by our hand
-	suspected int // workers that ended when it was the first that they had not started
+	deaths    int16 // workers that ended under it, not by our hand; two are poison
+	suspected int16 // workers that ended when it was the first that they had not started
+	reserved  int32 // payload bytes of w's credit that are kept for it, until it is sent
 	slot      int
 
 	w  *worker // in flight: in this worker, under this id
 	id uint64
 	c  *command // running: as this command
 
-	whole    bool  // the last chunk of a payload has been written
-	reserved int64 // payload bytes of w's credit that are kept for it, until it is sent
-
 	leads     bool // who has submitted it is about to wait for it, and to read the answer
+	state     jobState
 	told      telling
+	whole     bool // the last chunk of a payload has been written
 	cancelled bool
 	timedOut  bool
 	recalled  bool      // asked back, unless it has started
@@ -231,7 +230,7 @@ func (p *Pool) goOn(j *Job, attempts, deaths int, after time.Duration) error {
 	if !j.isCommand() {
 		c = p.classOf(j.Program)
 	}
-	j.pending = pendingState{class: c, attempt: attempts, deaths: deaths, leads: j.leads}
+	j.pending = pendingState{class: c, attempt: attempts, deaths: int16(deaths), leads: j.pending.leads}
 	p.open++
 	p.stats.Submitted++
 	c.open++
@@ -250,7 +249,7 @@ func (j *Job) isCommand() bool { return j.Task == "" }
 
 func (j *Job) check() error {
 	switch {
-	case j.Done == nil:
+	case j.Done == nil && j.future == nil:
 		return fmt.Errorf("%w: Done is nil", ErrJob)
 	case j.pending.state != jobNew && j.pending.state != jobDone:
 		return fmt.Errorf("%w: %s is in the pool already", ErrJob, label(j))

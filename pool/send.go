@@ -135,7 +135,7 @@ func (w *worker) unsend(j *Job) {
 
 // refund gives up the credit that is kept for a job. The caller holds mu.
 func (w *worker) refund(j *Job) {
-	w.credit += j.pending.reserved
+	w.credit += int64(j.pending.reserved)
 	j.pending.reserved = 0
 	w.creditUp.Broadcast()
 }
@@ -229,7 +229,7 @@ func (j *Job) prepare() error {
 // follows in chunks, as one does that is too long.
 func (w *worker) affords(j *Job) bool {
 	s, n := &j.pending, int64(len(j.Payload))
-	if !w.limited || n == s.reserved {
+	if !w.limited || n == int64(s.reserved) {
 		return n <= ipc.MaxInline
 	}
 	w.p.mu.Lock()
@@ -239,7 +239,7 @@ func (w *worker) affords(j *Job) bool {
 		return false
 	}
 	w.credit -= n
-	s.reserved = n
+	s.reserved = int32(n)
 	return true
 }
 

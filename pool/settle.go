@@ -18,6 +18,7 @@ type answer struct {
 	timedOut  bool          // as it was when the answer was taken
 	cancelled bool
 	tell      bool // Started is to be called
+	settled   bool // it ends well, and is counted with its batch
 }
 
 // take handles a batch of messages from the worker. An error is a violation of
@@ -164,6 +165,7 @@ func (w *worker) settle() error {
 		a    actions
 		bad  error
 		n    int // answered after they ran
+		good int // of these, ended well
 		back []*Job
 		init *answer // of the job that prepares the worker
 		now  = time.Now()
@@ -186,7 +188,12 @@ func (w *worker) settle() error {
 			ans.job = nil
 			continue
 		}
-		n++
+		if n++; ans.msg.Status == ipc.StatusOK && !ans.timedOut && ans.job.Items == 0 {
+			ans.settled = true
+			ans.job.pending.attempt++
+			ans.job.pending.state = jobDone
+			good++
+		}
 	}
 	if n > 0 {
 		c.observe(since, n)
@@ -222,6 +229,7 @@ func (w *worker) settle() error {
 			w.report(ans, since/time.Duration(max(n, 1)))
 		}
 	}
+	p.count(c, OK, good)
 	if init != nil {
 		w.initialized(init)
 	}
@@ -289,8 +297,12 @@ func (w *worker) report(ans *answer, took time.Duration) {
 	j, m := ans.job, &ans.msg
 	s := &j.pending
 	w.told(j, ans.tell)
+	attempt := s.attempt
+	if !ans.settled {
+		attempt++
+	}
 	w.result = Result{
-		ExitCode: -1, Attempt: s.attempt + 1, Slot: s.slot, Worker: w.name, PID: w.proc.PID(),
+		ExitCode: -1, Attempt: attempt, Slot: s.slot, Worker: w.name, PID: w.proc.PID(),
 		Start: s.sent, Wall: took,
 	}
 	r := &w.result
@@ -327,6 +339,10 @@ func (w *worker) report(ans *answer, took time.Duration) {
 			r.Evidence = "interrupted"
 		}
 	}
+	if ans.settled {
+		j.ended(r)
+		return
+	}
 	w.p.complete(j, r)
 }
 
@@ -356,11 +372,19 @@ func (p *Pool) complete(j *Job, r *Result) {
 	}
 	c := j.pending.class
 	outcome := r.Outcome
-	j.Done(j, r) // which may give j to the pool again
+	j.ended(r) // which may give j to the pool again
+	p.count(c, outcome, 1)
+}
+
+// count takes n jobs of c off the list that have come out so.
+func (p *Pool) count(c *class, outcome Outcome, n int) {
+	if n == 0 {
+		return
+	}
 	p.mu.Lock()
-	p.ended[outcome]++
-	p.open--
-	c.open--
+	p.ended[outcome] += uint64(n)
+	p.open -= n
+	c.open -= n
 	p.drop(c)
 	if p.closed && p.open == 0 {
 		p.finishDrain()

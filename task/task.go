@@ -11,9 +11,10 @@ import (
 // travel to and from it. It is a small value, made by [Define]; the zero Task
 // names nothing and its methods return errors.
 type Task[In, Out any] struct {
-	def *Def
-	in  codec[In]
-	out codec[Out]
+	def     *Def
+	in      codec[In]
+	out     codec[Out]
+	decoder func([]byte) (Out, error) // DecodeOut, made once
 }
 
 // Def is a defined task without its types, as a worker needs it.
@@ -97,7 +98,9 @@ func Define[In, Out any](name string, fn func(context.Context, In) (Out, error))
 		registry.defs = make(map[string]*Def)
 	}
 	registry.defs[name] = def
-	return Task[In, Out]{def: def, in: in, out: out}
+	t := Task[In, Out]{def: def, in: in, out: out}
+	t.decoder = t.DecodeOut
+	return t
 }
 
 // validName reports whether s may name a task or an error.
@@ -151,6 +154,14 @@ func (t Task[In, Out]) DecodeOut(data []byte) (out Out, err error) {
 		}
 	}()
 	return t.out.decode(data)
+}
+
+// Decoder returns DecodeOut as a function, without an allocation.
+func (t Task[In, Out]) Decoder() func([]byte) (Out, error) {
+	if t.decoder == nil {
+		return t.DecodeOut
+	}
+	return t.decoder
 }
 
 // Lookup finds a task that this program defines.
