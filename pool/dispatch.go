@@ -197,7 +197,7 @@ func (p *Pool) refill(w *worker, a *actions) {
 	window := c.window(w)
 	room := window - w.flight.n
 	// Few large writes are better than many small ones.
-	if room <= 0 || w.flight.n > 0 && room < window/4 {
+	if room <= 0 || w.flight.n > 0 && room < window/4 || w.flight.n > window/4 && c.queue.len() < window/4 {
 		return
 	}
 	// What is left is shared among those who could run it.
