@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"syscall"
-	"time"
 )
 
 // Chunks are not copied on their way between a payload and the pipe: on this side
@@ -192,16 +191,8 @@ func (r *Reader) readDirect() (n int, err error) {
 	if r.raw != nil {
 		// With a deadline in the past this reads nothing, and the source decides.
 		r.raw.Read(func(fd uintptr) bool {
-			start := time.Now()
-			for {
-				if n = readParts(fd, dst, r.buf[r.w:r.w+readAhead]); n > 0 {
-					return true
-				}
-				giveWay()
-				if time.Since(start) > spinLimit {
-					return true
-				}
-			}
+			n = readParts(fd, dst, r.buf[r.w:r.w+readAhead])
+			return true
 		})
 	}
 	if n == 0 {

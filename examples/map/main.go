@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/process"
@@ -40,18 +41,13 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	defer p.Close()
 	numbers := []int{1_000_000, 100_000, 10_000, 1000, 100, 10}
-	futures := make([]*pool.Future[int], len(numbers))
-	for i, n := range numbers {
-		if futures[i], err = pool.Submit(ctx, p, primes, n); err != nil {
-			return err
-		}
-	}
-	for i, f := range futures {
-		count, err := f.Result(ctx)
+	i := 0
+	for count, err := range pool.Map(ctx, p, primes, slices.Values(numbers)) {
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "%7d: %d\n", numbers[i], count)
+		i++
 	}
 	return nil
 }
