@@ -194,39 +194,41 @@ func TestUnordered_SlowItemDelaysNoOther(t *testing.T) {
 
 func TestMap_KeepsToItsBuffer(t *testing.T) {
 	t.Parallel()
-	const workers, buffer = 2, 8
-	b := setup(t, pool.Config{Workers: workers})
-	for _, chunk := range []int{0, 1, 100} {
-		var produced atomic.Int64
-		endless := func(yield func(int) bool) {
-			for yield(int(produced.Add(1)) - 1) {
-			}
-		}
-		// The one that a generator has made when it is asked for the next is counted,
-		// so it is exact.
-		check := func(done int) {
-			t.Helper()
-			if alive := int(produced.Load()) - done; alive > buffer+workers {
-				t.Fatalf("chunk %d: %d items are alive", chunk, alive)
-			}
-		}
-		done := 0
-		for out, err := range pool.Map(b.ctx, b.Pool, noop, endless, pool.Buffer(buffer), pool.Chunk(chunk)) {
-			if err != nil || out != done {
-				t.Fatal(out, err)
-			}
-			check(done)
-			if done == 500 { // and all of the room is used
-				for deadline := time.Now().Add(20 * time.Second); int(produced.Load())-done < buffer+workers; time.Sleep(time.Millisecond) {
-					if time.Now().After(deadline) {
-						t.Fatalf("chunk %d: only %d items are alive", chunk, int(produced.Load())-done)
+	const buffer = 8
+	for _, workers := range []int{1, 2, 3} {
+		b := setup(t, pool.Config{Workers: workers})
+		for _, chunk := range []int{0, 1, 100} {
+			// The one that a generator has made when it is asked for the next is counted,
+			// so it is exact; and it is looked at whenever there is one more.
+			var produced, done, most atomic.Int64
+			alive := func() int64 { return produced.Load() - done.Load() }
+			endless := func(yield func(int) bool) {
+				for n := int64(0); ; n++ {
+					produced.Add(1)
+					most.Store(max(most.Load(), alive()))
+					if !yield(int(n)) {
+						return
 					}
 				}
-				time.Sleep(20 * time.Millisecond)
-				check(done)
 			}
-			if done++; done == 2000 {
-				break
+			for out, err := range pool.Map(b.ctx, b.Pool, noop, endless, pool.Buffer(buffer), pool.Chunk(chunk)) {
+				if err != nil || int64(out) != done.Load() {
+					t.Fatal(out, err)
+				}
+				if out == 500 { // and all of the room is used
+					for deadline := time.Now().Add(20 * time.Second); alive() < int64(buffer+workers); time.Sleep(time.Millisecond) {
+						if time.Now().After(deadline) {
+							t.Fatalf("%d workers, chunk %d: only %d items are alive", workers, chunk, alive())
+						}
+					}
+					time.Sleep(20 * time.Millisecond)
+				}
+				if done.Add(1) == 2000 {
+					break
+				}
+			}
+			if n := most.Load(); n > int64(buffer+workers) {
+				t.Errorf("%d workers, chunk %d: %d items were alive", workers, chunk, n)
 			}
 		}
 	}
