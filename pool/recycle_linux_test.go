@@ -78,6 +78,45 @@ func TestMaxJobs_LosesNothingAndKeepsTheOrder(t *testing.T) {
 	}
 }
 
+func TestRecycling_LosesNothingAndKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	for name, prog := range map[string]pool.Program{
+		"MaxAge":              {MaxAge: 20 * time.Millisecond},
+		"MaxMemory":           {MaxMemory: 1},
+		"MaxJobs with spares": {MaxJobs: 7, Spares: 2},
+		"all":                 {MaxJobs: 20, MaxAge: 20 * time.Millisecond, IdleTimeout: time.Millisecond, Spares: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, pool.Config{Workers: 1, Program: prog})
+			const jobs = 100
+			order := make(chan int, jobs+1)
+			for i := range jobs {
+				payload, _ := nap.EncodeIn(nil, 2*time.Millisecond)
+				b.Go(&pool.Job{Task: nap.Name(), Payload: payload, Done: func(_ *pool.Job, r *pool.Result) {
+					if r.Outcome != pool.OK {
+						t.Errorf("job %d: %v", i, r)
+					}
+					order <- i
+				}})
+			}
+			for want := range jobs {
+				select {
+				case i := <-order:
+					if i != want {
+						t.Fatalf("job %d ended as number %d", i, want)
+					}
+				case <-b.ctx.Done():
+					t.Fatalf("only %d of %d jobs have ended", want, jobs)
+				}
+			}
+			if s := b.Stats(); s.Recycled < 3 || s.Lost != 0 || s.Ended[pool.OK] != jobs {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
 func TestMaxAge_ReplacesBetweenJobs(t *testing.T) {
 	t.Parallel()
 	b := setup(t, pool.Config{Workers: 1, Program: pool.Program{MaxAge: 50 * time.Millisecond}})
