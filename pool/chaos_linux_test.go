@@ -310,6 +310,9 @@ func (c *chaos) judge(n int, r pool.Report) {
 	killed := c.prey.killed
 	c.Logf("%d jobs: %d ok, %d failed, %d lost, %d cancelled, %d timed out; %d kills", n,
 		count(endedOK), count(endedFailed), count(endedLost), count(endedCancelled), count(endedTimeout), len(killed))
+	if len(killed) == 0 || count(endedOK) == 0 {
+		c.Error("that is too little to show anything")
+	}
 	sum := 0
 	for e := range ended {
 		sum += count(e)

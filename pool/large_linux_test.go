@@ -19,6 +19,7 @@ import (
 // them, are under way. What comes back is whole and right, or lost with its worker.
 func TestKill_InTheMiddleOfLargeResults(t *testing.T) {
 	t.Parallel()
+	gated(t)
 	var mu sync.Mutex
 	var alive []int
 	p, err := pool.New(context.Background(), pool.Config{Workers: 2, Restarts: 1000, OnWorker: func(e pool.WorkerEvent) {
