@@ -29,9 +29,9 @@ type Config struct {
 	// deep for microseconds, 1 from a few milliseconds on.
 	MaxWindow int
 
-	// Restarts and Within bound the deaths of workers that had not started a job, one after
-	// the other, in a class: more than Restarts within Within (5 within 30 s by
-	// default) and its jobs end with ErrRestartLimit.
+	// Restarts and Within bound the deaths of workers that had not started a job, one
+	// after the other, in a class: more than Restarts within Within and its jobs end
+	// with ErrRestartLimit. 0 = 5, and 0 = 30 s.
 	Restarts int
 	Within   time.Duration
 

@@ -67,7 +67,7 @@ type Program struct {
 	// before it is killed: its job ends as Crashed, WhichStuck. That is for processes
 	// that do not run at all, stopped or looping where no other thread runs; a job
 	// that is merely slow never is meant (see Job.Timeout for those). 0 = never, and
-	// then it is only told of (WorkerStuck). Programs without the capability "pong"
+	// then it is only told of (WorkerSilent). Programs without the capability "pong"
 	// get no heartbeats.
 	StuckAfter time.Duration
 }
