@@ -19,12 +19,13 @@ type chunk[In any] struct {
 	deaths   int  // of workers under these
 	shared   bool // a part of it was cut off, which has the same buffers
 
-	ready  bool
-	values []byte     // results, one behind the other
-	failed []itemEnd  // by rising index
-	err    error      // of all its items
-	prev   *chunk[In] // in the mapper's list, in the order of the input
-	next   *chunk[In]
+	ready   bool
+	refused bool       // the pool has not taken it
+	values  []byte     // results, one behind the other
+	failed  []itemEnd  // by rising index
+	err     error      // of all its items
+	prev    *chunk[In] // in the mapper's list, in the order of the input
+	next    *chunk[In]
 }
 
 // itemEnd is the error of one item of a chunk.

@@ -35,8 +35,8 @@ type command struct {
 func (p *Pool) runCommand(j *Job) {
 	defer p.wg.Done()
 	s := &j.pending
-	r := &Result{ExitCode: -1, Attempt: s.attempt + 1, Slot: s.slot, Start: time.Now()}
-	c := &command{p: p, j: j, slot: s.slot}
+	r := &Result{ExitCode: -1, Attempt: s.attempt + 1, Slot: int(s.slot), Start: time.Now()}
+	c := &command{p: p, j: j, slot: int(s.slot)}
 	p.mu.Lock()
 	s.c = c
 	p.mu.Unlock()
@@ -50,7 +50,7 @@ func (p *Pool) runCommand(j *Job) {
 	delete(p.running, c)
 	p.leaked = append(p.leaked, r.Leaked...)
 	p.mu.Unlock()
-	slot := s.slot
+	slot := int(s.slot)
 	p.complete(j, r)
 	c.stdout.close()
 	c.stderr.close()

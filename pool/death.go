@@ -46,6 +46,9 @@ func (w *worker) end(cause error) {
 	unasked := w.kill != killedShutdown && w.state != workerStopping
 	var back []*Job
 	begun := w.begun()
+	for id := range w.doomed {
+		w.spareLife(id)
+	}
 	for id := w.flight.first; id < w.flight.next; id++ {
 		j := w.flight.take(id)
 		switch {
@@ -180,7 +183,7 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 	r := &Result{
 		Outcome: Crashed, Evidence: evidence,
 		ExitCode: w.status.Code, Signal: int(w.status.Signal), Core: w.status.Core,
-		Attempt: s.attempt + 1, Slot: s.slot, Worker: w.name, PID: w.pid(),
+		Attempt: s.attempt + 1, Slot: int(s.slot), Worker: w.name, PID: w.pid(),
 		Start: s.sent, Wall: time.Since(w.startOf(j)), Leaked: w.status.Leaked,
 	}
 	if w.page != nil && j.Items > 0 {

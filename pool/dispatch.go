@@ -129,7 +129,7 @@ func (p *Pool) occupy(c *class, a *actions) bool {
 		j := c.queue.popFront()
 		p.wg.Add(1)
 		j.pending.state = jobRunning
-		j.pending.slot = slot
+		j.pending.slot = int32(slot)
 		a.commands = append(a.commands, j)
 	case c.wakes(a):
 		w := c.idle[len(c.idle)-1]
@@ -177,7 +177,7 @@ func (p *Pool) refill(w *worker, a *actions) {
 	if w.aged() {
 		w.retiring = true
 	}
-	if w.retiring {
+	if w.retiring || w.jobsLeft() == 0 {
 		if w.flight.n == 0 {
 			p.retire(w, a)
 		}
@@ -204,9 +204,7 @@ func (p *Pool) refill(w *worker, a *actions) {
 	if sharers := len(c.workers) + min(len(p.free), p.slots); sharers > 1 {
 		room = min(room, max(w.threads, (c.queue.len()+sharers-1)/sharers))
 	}
-	if left := w.jobsLeft(); room >= left {
-		room, w.retiring = left, c.queue.len() >= left
-	}
+	room = min(room, w.jobsLeft())
 	for range min(room, c.queue.len()) {
 		j := c.queue.front()
 		if j.pending.alone && w.flight.n > 0 {
@@ -225,7 +223,7 @@ func (p *Pool) refill(w *worker, a *actions) {
 		c.queue.popFront()
 		s := &j.pending
 		s.state = jobFlying
-		s.w, s.slot, s.reserved = w, w.slot, 0
+		s.w, s.slot, s.reserved = w, int32(w.slot), 0
 		if w.flight.n == 0 {
 			w.mark = time.Now()
 		}
@@ -311,7 +309,7 @@ func (p *Pool) forget(w *worker) {
 // caller holds mu.
 func (p *Pool) drop(c *class) {
 	if c.isCommand || c.open > 0 || len(c.workers) > 0 || c.err != nil ||
-		c.known != nil && !c.ready || c == p.byProgram[&p.cfg.Program] {
+		c.known != nil && !c.ready || c == p.own {
 		return
 	}
 	delete(p.classes, c.key)

@@ -56,6 +56,7 @@ func (e *TaskError) Unwrap() error { return e.Failure }
 
 // WorkerLostError is the error of a job under which its worker ended.
 type WorkerLostError struct {
+	Task       string
 	Worker     string
 	PID        int
 	Job        string // label
@@ -73,10 +74,10 @@ func (e *WorkerLostError) Error() string {
 	if e.Poisoned {
 		s += "; it is the second worker that this job has ended"
 	}
-	if e.Job != "" {
-		s = e.Job + ": " + s
+	if e.Job == "" {
+		return "task " + e.Task + ": " + s
 	}
-	return s
+	return e.Job + ": " + s
 }
 
 // TimeoutError is the error of a job whose attempt took too long.
@@ -90,10 +91,13 @@ type TimeoutError struct {
 }
 
 func (e *TimeoutError) Error() string {
-	if e.Job == "" {
-		return e.Evidence
+	switch {
+	case e.Job != "":
+		return e.Job + ": " + e.Evidence
+	case e.Task != "":
+		return "task " + e.Task + ": " + e.Evidence
 	}
-	return e.Job + ": " + e.Evidence
+	return e.Evidence
 }
 
 // Is reports that a TimeoutError is an ErrTimeout.
@@ -120,7 +124,7 @@ func (r *Result) Err(j *Job) error {
 	case Crashed, Poisoned, Protocol, Limited:
 		if j.Command == nil {
 			return &WorkerLostError{
-				Worker: r.Worker, PID: r.PID, Job: j.Label, Outcome: r.Outcome, Which: r.Which,
+				Task: j.Task, Worker: r.Worker, PID: r.PID, Job: j.Label, Outcome: r.Outcome, Which: r.Which,
 				ExitCode: r.ExitCode, Signal: r.Signal, Evidence: r.Evidence,
 				StderrTail: string(r.Stderr.Tail(4 << 10)), Poisoned: r.Outcome == Poisoned,
 			}

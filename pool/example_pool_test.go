@@ -156,7 +156,7 @@ func ExamplePool_Resize() {
 	fmt.Println(p.Resize(0))
 	// Output:
 	// <nil> 3
-	// pool: resize to 0 slots, want 1 or more
+	// pool: resize to 0 slots, want 1 to 1048576
 }
 
 func ExamplePool_Stats() {

@@ -28,8 +28,9 @@ type Future[Out any] struct {
 
 // Submit gives a task to the pool and returns its future, without waiting for a
 // slot (Executor.submit). The argument is encoded before it returns, so that it
-// is a snapshot; an argument that does not encode, ErrClosed and ErrJob are
-// returned here. The caller bounds how many futures are open.
+// is a snapshot; an argument that does not encode, ErrClosed, ErrJob and the cause
+// of a ctx that has ended are returned here. The caller bounds how many futures are
+// open.
 //
 // ctx is the submission's: when it ends before the job does, the job is
 // cancelled. A context that cannot end costs nothing.
@@ -51,11 +52,12 @@ func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 	j.Task = t.Name()
 	j.future = f
 	j.pending.leads = leads
+	stop := func() bool { return false }
 	if ctx.Done() != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		stop := context.AfterFunc(ctx, func() { p.Cancel(j) })
+		stop = context.AfterFunc(ctx, func() { p.Cancel(j) })
 		j.future = nil
 		j.Done = func(j *Job, r *Result) {
 			stop()
@@ -63,7 +65,11 @@ func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 		}
 	}
 	if err := p.Go(j); err != nil {
+		stop()
 		return nil, err
+	}
+	if ctx.Done() != nil && ctx.Err() != nil {
+		p.Cancel(j) // it may have ended before the pool knew the job
 	}
 	return f, nil
 }
@@ -82,12 +88,16 @@ func (f *Future[Out]) buffer(in any) []byte {
 // Call is Submit and Result: the function call, in another process
 // (Pool.apply). The end of ctx cancels the job.
 func Call[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts ...Option) (Out, error) {
+	if ctx.Err() != nil {
+		var none Out
+		return none, context.Cause(ctx)
+	}
 	f, err := submit(context.Background(), p, t, in, opts, true)
 	if err != nil {
 		var none Out
 		return none, err
 	}
-	p.lead(ctx, &f.job, f.hasEnded)
+	p.lead(ctx, &f.job)
 	out, err := f.Result(ctx)
 	if ctx.Err() != nil && err != nil {
 		f.Cancel()
@@ -107,10 +117,7 @@ func (f *Future[Out]) recycle() {
 	if len(f.job.Payload) <= ipc.MaxInline {
 		return
 	}
-	f.p.mu.Lock()
-	whole := f.job.pending.whole // a worker may answer before it has read all
-	f.p.mu.Unlock()
-	if whole {
+	if !f.job.beingWritten() {
 		ipc.Recycle(f.job.Payload)
 	}
 }
@@ -125,7 +132,11 @@ func (f *Future[Out]) end(j *Job, r *Result) {
 		if value = r.Value; len(value) <= ipc.MaxInline {
 			// It is in the link's buffer; a long one is not. The argument was copied
 			// into a frame, if it is short.
-			value = append(f.room[:0], value...)
+			room := f.room[:0]
+			if j.beingWritten() {
+				room = nil
+			}
+			value = append(room, value...)
 		}
 	}
 	f.mu.Lock()
@@ -139,12 +150,6 @@ func (f *Future[Out]) end(j *Job, r *Result) {
 	for _, call := range then {
 		(*call)()
 	}
-}
-
-func (f *Future[Out]) hasEnded() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.ended
 }
 
 // whenEnded has f called once the future has ended, at once if it has: it must not

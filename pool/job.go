@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/feac4032/multiproc/task"
@@ -75,6 +76,10 @@ type Job struct {
 	future  ending // is told of the end in place of Done
 	pending pendingState
 }
+
+// beingWritten reports whether the bytes of the payload may still be read, though
+// the job has ended: a worker may answer before it has got all of it.
+func (j *Job) beingWritten() bool { return atomic.LoadInt32(&j.pending.writing) != 0 }
 
 // ending is a Future, whatever its type.
 type ending interface{ end(*Job, *Result) }

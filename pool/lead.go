@@ -1,6 +1,11 @@
 package pool
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
 
 // Who waits for the only job of a worker reads the worker's link itself: to be
 // woken by another goroutine that has read the answer costs more than most such
@@ -27,7 +32,7 @@ type reading struct {
 func (w *worker) stepAside() error {
 	r := &w.reading
 	w.p.mu.Lock()
-	aside := r.wanted && w.flight.n == 0 && w.state == workerReady && !w.dead && !w.leaving
+	aside := r.wanted && w.threads == 1 && w.flight.n == 0 && w.state == workerReady && !w.dead && !w.leaving
 	r.wanted, r.aside = false, aside
 	if aside {
 		w.p.watch()
@@ -74,9 +79,9 @@ func (w *worker) unled() bool {
 }
 
 // lead reads the answer to j, if that is the only job of its worker and nobody
-// else reads. It returns when the job has ended, ctx has, or somebody else is to
-// read on.
-func (p *Pool) lead(ctx context.Context, j *Job, ended func() bool) {
+// else reads. It returns when the job is no more there, ctx has ended, or somebody
+// else is to read on.
+func (p *Pool) lead(ctx context.Context, j *Job) {
 	s := &j.pending
 	p.mu.Lock()
 	s.leads = false
@@ -95,15 +100,36 @@ func (p *Pool) lead(ctx context.Context, j *Job, ended func() bool) {
 	r.led = true
 	r.leads++
 	p.mu.Unlock()
-	var err error
-	for !ended() && ctx.Err() == nil && err == nil {
-		err = w.readBatch(ctx)
+	err := errLeft
+	defer func() {
+		if v := recover(); v != nil {
+			// Of a callback: as on any goroutine of the pool it ends the program.
+			go panic(fmt.Sprintf("%v\n\n%s", v, debug.Stack()))
+			select {}
+		}
+		p.mu.Lock()
+		r.led = false
+		r.err = err
+		if err != nil || w.flight.n > 0 || r.ended || w.dead || w.state != workerReady {
+			w.readOn()
+		}
+		p.mu.Unlock()
+	}()
+	for {
+		p.mu.Lock()
+		there := s.w == w && s.state == jobFlying && w.flight.get(s.id) == j
+		p.mu.Unlock()
+		if !there || ctx.Err() != nil {
+			err = nil
+			return
+		}
+		err = errLeft
+		if err = w.readBatch(ctx); err != nil {
+			return
+		}
 	}
-	p.mu.Lock()
-	r.led = false
-	r.err = err
-	if err != nil || w.flight.n > 0 || r.ended || w.dead || w.state != workerReady {
-		w.readOn()
-	}
-	p.mu.Unlock()
 }
+
+// errLeft is the end of a link whose leader was ended by runtime.Goexit, in a
+// callback.
+var errLeft = errors.New("a callback did not return")

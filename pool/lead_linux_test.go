@@ -3,12 +3,15 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/feac4032/multiproc/pool"
+	"github.com/feac4032/multiproc/task"
 )
 
 // calls makes the worker's reader stand aside, as it does for who calls often.
@@ -156,4 +159,85 @@ func TestCall_ManyAtOnceWithSubmissionsAndKills(t *testing.T) {
 	time.Sleep(length)
 	close(stop)
 	all.Wait()
+}
+
+// failsOnce fails where a file is not there yet, and makes it.
+var failsOnce = task.Define("failsOnce", func(_ context.Context, mark string) (int, error) {
+	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 1, nil
+	}
+	f.Close()
+	return 0, errSentinel
+})
+
+// The next attempt may run where the one who waits does not read.
+func TestCall_WhoseJobGoesElsewhereForItsNextAttempt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 2})
+	other := submit(b, nap, 200*time.Millisecond) // has the worker that will be used last, and first
+	waitFor(t, func() bool { return b.Stats().Running == 1 })
+	b.calls(20)
+	start := time.Now()
+	mark := filepath.Join(t.TempDir(), "mark")
+	n, err := pool.Call(b.ctx, b.Pool, failsOnce, mark, pool.WithRetry(pool.Retry{Max: 1, Backoff: 400 * time.Millisecond}))
+	if d := time.Since(start); n != 1 || err != nil || d > 10*time.Second {
+		t.Errorf("%d, %v after %v", n, err, d)
+	}
+	if _, err := other.Result(b.ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCall_LeavesTheOtherThreadsToOthers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 1, Program: pool.Program{Threads: 2}})
+	b.calls(20)
+	long := make(chan struct{})
+	ctx, cancel := context.WithCancel(b.ctx)
+	go func() {
+		defer close(long)
+		pool.Call(ctx, b.Pool, nap, time.Minute)
+	}()
+	waitFor(t, func() bool { return b.Stats().Running == 1 })
+	b.calls(20) // beside it
+	cancel()
+	<-long
+}
+
+func TestCall_WithAContextThatHasEndedRunsNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 1})
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(b.ctx)
+	cancel(why)
+	if _, err := pool.Call(ctx, b.Pool, noop, 1); err != why {
+		t.Errorf("error %v", err)
+	}
+	if s := b.Stats(); s.Submitted != 0 {
+		t.Errorf("%d jobs were submitted", s.Submitted)
+	}
+}
+
+// Whoever is prepared when an answer makes room may need what the caller holds.
+func TestCall_DoesNotPrepareJobsOfOthers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 1})
+	b.calls(20)
+	var mu sync.Mutex
+	mu.Lock()
+	done := make(chan struct{})
+	time.AfterFunc(50*time.Millisecond, func() {
+		b.Go(&pool.Job{Task: noop.Name(), Prepare: func(j *pool.Job, _, _ int) (err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			j.Payload, err = noop.EncodeIn(nil, 1)
+			return err
+		}, Done: func(*pool.Job, *pool.Result) { close(done) }})
+	})
+	if _, err := pool.Call(b.ctx, b.Pool, nap, 200*time.Millisecond); err != nil {
+		t.Error(err)
+	}
+	mu.Unlock()
+	<-done
 }

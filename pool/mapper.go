@@ -60,6 +60,9 @@ func newMapper[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], 
 	if err != nil {
 		return nil, err
 	}
+	if in == nil {
+		return nil, fmt.Errorf("%w: the input is nil", ErrJob)
+	}
 	m := &mapper[In, Out]{
 		ctx: ctx, p: p, t: t, in: in, opts: o, workers: p.parallel(),
 		quit: make(chan struct{}), wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
@@ -115,7 +118,7 @@ func (m *mapper[In, Out]) take() *chunk[In] {
 		if c != nil {
 			m.unlink(c)
 		}
-		end := c == nil && (m.err != nil || m.ended && m.first == nil)
+		end := c == nil && (m.err != nil && m.refused() || m.ended && m.first == nil)
 		m.mu.Unlock()
 		if c != nil || end || m.over.Load() {
 			return c
@@ -127,6 +130,12 @@ func (m *mapper[In, Out]) take() *chunk[In] {
 			m.over.Store(true)
 		}
 	}
+}
+
+// refused reports whether nothing will come any more because the pool takes no more
+// jobs: what it has taken is still waited for. The caller holds mu.
+func (m *mapper[In, Out]) refused() bool {
+	return m.inflight == 0 || !m.unordered && m.first != nil && m.first.refused
 }
 
 // conclude is the end of a loop that has got everything.
@@ -317,6 +326,7 @@ func (m *mapper[In, Out]) run(c *chunk[In], after time.Duration) {
 			if m.err == nil {
 				m.err = err
 			}
+			c.refused = true
 			signal(m.wake)
 		} else {
 			c.err = err
@@ -342,14 +352,21 @@ func (m *mapper[In, Out]) done(j *Job, r *Result) {
 	m.p.stderr.copy(&r.Stderr)
 	c := j.Tag.(*chunk[In])
 	var again []rerun[In]
+	verdicts := m.judge(c, j, r) // with calls of the user's, who may hold locks
 	m.mu.Lock()
 	m.inflight--
 	c.job = nil
+	if j.beingWritten() {
+		c.shared = true // with a write that has not ended
+	}
 	if m.stopped.Load() {
 		m.mu.Unlock()
 		return
 	}
-	again = m.settle(c, j, r)
+	again = m.settle(c, j, r, verdicts)
+	if m.err != nil {
+		signal(m.wake)
+	}
 	m.inflight += len(again)
 	idle := m.inflight < m.workers
 	m.mu.Unlock()
@@ -368,20 +385,64 @@ func (m *mapper[In, Out]) done(j *Job, r *Result) {
 	}
 }
 
-// settle decides what the end of a job is for its items, and returns what has to
-// run again. The caller holds mu.
-func (m *mapper[In, Out]) settle(c *chunk[In], j *Job, r *Result) []rerun[In] {
+// verdict is what becomes of an item that has failed.
+type verdict struct {
+	index   int
+	again   bool
+	attempt int // that are counted then
+	after   time.Duration
+	err     error // if it is not run again
+}
+
+// judge decides about the items of a job that have failed, by rising index. The
+// caller does not hold mu.
+func (m *mapper[In, Out]) judge(c *chunk[In], j *Job, r *Result) (all []verdict) {
+	one := func(index int, r *Result) verdict {
+		if j.Items > 0 && m.opts.retry.again(r) {
+			return verdict{index, true, r.Attempt, m.opts.retry.after(r.Attempt), nil}
+		}
+		named := &Job{Task: j.Task, Label: m.errorLabel(c.index + index), Timeout: j.Timeout}
+		return verdict{index: index, err: r.Err(named)}
+	}
+	switch {
+	case r.Outcome != OK:
+		end := *r
+		end.Item = -1
+		return []verdict{one(max(r.Item, 0), &end)}
+	case j.Items == 0:
+		return nil
+	}
+	for _, f := range r.items.failures {
+		if errors.Is(f.failure, workerside.ErrNoRoom) {
+			all = append(all, verdict{index: f.index, again: true, attempt: c.attempts})
+			continue
+		}
+		end := Result{
+			Outcome: Failed, Failure: f.failure, Evidence: firstLine(f.failure.Error()), Item: -1,
+			ExitCode: -1, Attempt: r.Attempt, Slot: r.Slot, Worker: r.Worker, PID: r.PID, Start: r.Start,
+		}
+		if f.failure.Panic {
+			end.Which = WhichPanic
+		}
+		all = append(all, one(f.index, &end))
+	}
+	return all
+}
+
+// settle does what was decided about the end of a job, and returns what has to run
+// again. The caller holds mu.
+func (m *mapper[In, Out]) settle(c *chunk[In], j *Job, r *Result, verdicts []verdict) []rerun[In] {
 	switch {
 	case j.Items == 0:
 		if r.Outcome == OK {
 			c.values = m.keep(r.Value)
 		} else {
-			c.err = r.Err(j)
+			c.err = verdicts[0].err
 		}
 		m.finish(c)
 		return nil
 	case r.Outcome == OK:
-		return m.sort(c, j, r)
+		return m.sort(c, r, verdicts)
 	}
 	var f *task.Failure
 	if r.Outcome == Failed {
@@ -395,38 +456,23 @@ func (m *mapper[In, Out]) settle(c *chunk[In], j *Job, r *Result) []rerun[In] {
 		m.finish(c)
 		return nil
 	case r.Item >= 0 && r.Item < c.n && r.Outcome != Protocol:
-		return m.charge(c, j, r)
+		return m.charge(c, r, verdicts[0])
 	}
 	return m.split(c)
 }
 
 // sort takes the answer to a chunk: results, and failures, some of which are not
 // the last word. The caller holds mu.
-func (m *mapper[In, Out]) sort(c *chunk[In], j *Job, r *Result) (again []rerun[In]) {
+func (m *mapper[In, Out]) sort(c *chunk[In], r *Result, verdicts []verdict) (again []rerun[In]) {
 	c.values = m.keep(r.items.values)
 	c.failed = nil
-	type attempt struct {
-		index, attempts int
-		after           time.Duration
-	}
-	var repeat []attempt
-	for _, f := range r.items.failures {
-		if errors.Is(f.failure, workerside.ErrNoRoom) {
-			repeat = append(repeat, attempt{f.index, c.attempts, 0})
+	var repeat []verdict
+	for _, v := range verdicts {
+		if v.again {
+			repeat = append(repeat, v)
 			continue
 		}
-		one := Result{
-			Outcome: Failed, Failure: f.failure, Evidence: firstLine(f.failure.Error()), Item: -1,
-			ExitCode: -1, Attempt: r.Attempt, Slot: r.Slot, Worker: r.Worker, PID: r.PID, Start: r.Start,
-		}
-		if f.failure.Panic {
-			one.Which = WhichPanic
-		}
-		if m.opts.retry.again(&one) {
-			repeat = append(repeat, attempt{f.index, r.Attempt, m.opts.retry.after(r.Attempt)})
-			continue
-		}
-		c.failed = append(c.failed, itemEnd{f.index, one.Err(&Job{Task: j.Task, Label: m.itemLabel(c.index + f.index)})})
+		c.failed = append(c.failed, itemEnd{v.index, v.err})
 	}
 	begin := c.index
 	for _, x := range repeat {
@@ -441,7 +487,7 @@ func (m *mapper[In, Out]) sort(c *chunk[In], j *Job, r *Result) (again []rerun[I
 			c = m.cut(one, 1)
 		}
 		one.again()
-		one.attempts = x.attempts
+		one.attempts = x.attempt
 		again = append(again, rerun[In]{one, x.after})
 		if c == nil {
 			return again
@@ -453,7 +499,7 @@ func (m *mapper[In, Out]) sort(c *chunk[In], j *Job, r *Result) (again []rerun[I
 
 // charge takes the end of a worker that was at an item of c: that alone is charged
 // with it, the others run again. The caller holds mu.
-func (m *mapper[In, Out]) charge(c *chunk[In], j *Job, r *Result) (again []rerun[In]) {
+func (m *mapper[In, Out]) charge(c *chunk[In], r *Result, v verdict) (again []rerun[In]) {
 	guilty := c
 	if r.Item > 0 {
 		guilty = m.cut(c, r.Item)
@@ -462,16 +508,14 @@ func (m *mapper[In, Out]) charge(c *chunk[In], j *Job, r *Result) (again []rerun
 	if guilty.n > 1 {
 		again = append(again, rerun[In]{m.cut(guilty, 1), 0})
 	}
-	one := *r
-	one.Item = -1
-	if m.opts.retry.again(&one) {
-		guilty.attempts = r.Attempt
+	if v.again {
+		guilty.attempts = v.attempt
 		if r.Outcome == Crashed || r.Outcome == Internal {
 			guilty.deaths++
 		}
-		return append(again, rerun[In]{guilty, m.opts.retry.after(r.Attempt)})
+		return append(again, rerun[In]{guilty, v.after})
 	}
-	guilty.err = one.Err(&Job{Task: j.Task, Label: m.itemLabel(guilty.index)})
+	guilty.err = v.err
 	m.finish(guilty)
 	return again
 }
@@ -510,6 +554,14 @@ func (m *mapper[In, Out]) itemLabel(index int) string {
 		return ""
 	}
 	return fmt.Sprintf("%s#%d", m.opts.label, index)
+}
+
+// errorLabel is the label of an item in errors.
+func (m *mapper[In, Out]) errorLabel(index int) string {
+	if m.opts.label == "" {
+		return fmt.Sprintf("item %d", index)
+	}
+	return m.itemLabel(index)
 }
 
 // name is what errors call an item.

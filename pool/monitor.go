@@ -205,13 +205,28 @@ func (w *worker) interruptNow(j *Job, a *actions) {
 	if j.pending.timedOut {
 		why, text = killedTimeout, timeoutEvidence(j)
 	}
-	awake.AfterFunc(j.killAfter(), func() {
+	if w.doomed[id] != nil {
+		return
+	}
+	if w.doomed == nil {
+		w.doomed = make(map[uint64]*awake.Timer)
+	}
+	w.doomed[id] = awake.AfterFunc(j.killAfter(), func() {
 		w.p.mu.Lock()
 		defer w.p.mu.Unlock()
 		if w.flight.get(id) == j && !w.dead {
 			w.killLocked(why, text)
 		}
 	})
+}
+
+// spareLife takes the threat back that interruptNow has made for a job. The caller
+// holds mu.
+func (w *worker) spareLife(id uint64) {
+	if len(w.doomed) > 0 {
+		w.doomed[id].Stop()
+		delete(w.doomed, id)
+	}
 }
 
 // killAfter is the time between asking a job to end and killing it.

@@ -47,6 +47,9 @@ func optionsOf(p *Pool, opts []Option) (options, error) {
 // with is on its own because what the options change is on the heap.
 func (o options) with(opts []Option) (options, error) {
 	for _, opt := range opts {
+		if opt == nil {
+			return o, fmt.Errorf("%w: an option is nil", ErrJob)
+		}
 		if err := opt(&o); err != nil {
 			return o, err
 		}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -37,6 +38,7 @@ type Pool struct {
 	byProgram map[*Program]*class
 	order     []*class // by age
 	commands  *class
+	own       *class // of Config.Program
 	slots     int    // see Resize
 	free      []int  // those that nobody has, the lowest last
 	taken     []bool // by number: those that somebody has, also ones that are to go
@@ -70,7 +72,8 @@ type pendingState struct {
 	deaths    int16 // workers that ended under it, not by our hand; two are poison
 	suspected int16 // workers that ended when it was the first that they had not started
 	reserved  int32 // payload bytes of w's credit that are kept for it, until it is sent
-	slot      int
+	slot      int32
+	writing   int32 // goroutines that write the payload in chunks; atomic
 
 	w  *worker // in flight: in this worker, under this id
 	id uint64
@@ -79,7 +82,6 @@ type pendingState struct {
 	leads     bool // who has submitted it is about to wait for it, and to read the answer
 	state     jobState
 	told      telling
-	whole     bool // the last chunk of a payload has been written
 	cancelled bool
 	timedOut  bool
 	recalled  bool      // asked back, unless it has started
@@ -138,6 +140,7 @@ func New(ctx context.Context, cfg Config) (*Pool, error) {
 	p.freeSlots()
 	p.commands = &class{p: p, name: "commands", isCommand: true}
 	p.order = append(p.order, p.commands)
+	p.own = p.classOf(&p.cfg.Program)
 	go p.monitor()
 	p.unhook = context.AfterFunc(ctx, p.Kill)
 	return p, nil
@@ -145,8 +148,8 @@ func New(ctx context.Context, cfg Config) (*Pool, error) {
 
 func (c *Config) setDefaults() error {
 	switch {
-	case c.Workers < 0:
-		return fmt.Errorf("pool: Workers is %d, want 0 or more", c.Workers)
+	case c.Workers < 0 || c.Workers > maxSlots:
+		return fmt.Errorf("pool: Workers is %d, want 0 to %d", c.Workers, maxSlots)
 	case c.MaxWindow < 0:
 		return fmt.Errorf("pool: MaxWindow is %d, want 0 or more", c.MaxWindow)
 	case c.Restarts < 0 || c.Within < 0:
@@ -230,7 +233,7 @@ func (p *Pool) goOn(j *Job, attempts, deaths int, after time.Duration) error {
 	if !j.isCommand() {
 		c = p.classOf(j.Program)
 	}
-	j.pending = pendingState{class: c, attempt: attempts, deaths: int16(deaths), leads: j.pending.leads}
+	j.pending = pendingState{class: c, attempt: attempts, deaths: int16(deaths), leads: j.pending.leads, writing: atomic.LoadInt32(&j.pending.writing)}
 	p.open++
 	p.stats.Submitted++
 	c.open++
@@ -260,7 +263,7 @@ func (j *Job) check() error {
 	case j.Items < 0 || j.Items > ipc.MaxItems || j.Items > 0 && j.isCommand():
 		return fmt.Errorf("%w: %s has %d items", ErrJob, label(j), j.Items)
 	case len(j.Task) > ipc.MaxName || len(j.Label) > ipc.MaxName || len(j.Key) > ipc.MaxName:
-		return fmt.Errorf("%w: task, label and key may be %d bytes long", ErrJob, ipc.MaxName)
+		return fmt.Errorf("%w: task, label and key have %d, %d and %d bytes, each may have %d at most", ErrJob, len(j.Task), len(j.Label), len(j.Key), ipc.MaxName)
 	}
 	if j.Program != nil {
 		if err := j.Program.check(); err != nil {
@@ -272,7 +275,7 @@ func (j *Job) check() error {
 
 func (j *Job) checkPayload() error {
 	if len(j.Payload) > ipc.MaxMessage {
-		return fmt.Errorf("%w: argument of %s is %d bytes long, at most %d travel: %w", ErrJob, label(j), len(j.Payload), ipc.MaxMessage, ipc.ErrTooLarge)
+		return fmt.Errorf("%w: argument of %s is %d bytes long, at most %d travel; hand over a path, or parts: %w", ErrJob, label(j), len(j.Payload), ipc.MaxMessage, ipc.ErrTooLarge)
 	}
 	return nil
 }
@@ -297,7 +300,7 @@ func (p *Pool) enqueue(j *Job, a *actions) {
 // holds mu.
 func (p *Pool) classOf(prog *Program) *class {
 	if prog == nil {
-		prog = &p.cfg.Program
+		return p.own
 	}
 	if c := p.byProgram[prog]; c != nil {
 		return c

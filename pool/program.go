@@ -50,7 +50,7 @@ type Program struct {
 
 	// MaxJobs is how many jobs a worker runs before it is replaced
 	// (maxtasksperchild, max_tasks_per_child). 0 = any number. A tenth of 1 to 9 is
-	// none: these are exact. Jobs that were recalled before they started count.
+	// none: these are exact.
 	MaxJobs int
 	// MaxAge is how long after its start a worker gets jobs. 0 = for ever. An idle
 	// one ends when it would get the next.

@@ -2,14 +2,17 @@ package pool
 
 import "fmt"
 
+// maxSlots is the most slots that a pool can have.
+const maxSlots = 1 << 20
+
 // Resize changes the number of slots to n, at least 1, as if Config.Workers had
 // been that. It does not wait. New slots are used at once. Of slots that go, those
 // in use are given up when their job is done: nothing is interrupted, and what
 // waited in their workers goes elsewhere. Their workers end. Errors: ErrClosed, or
 // that n cannot be meant.
 func (p *Pool) Resize(n int) error {
-	if n < 1 {
-		return fmt.Errorf("pool: resize to %d slots, want 1 or more", n)
+	if n < 1 || n > maxSlots {
+		return fmt.Errorf("pool: resize to %d slots, want 1 to %d", n, maxSlots)
 	}
 	var a actions
 	p.mu.Lock()

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/feac4032/multiproc/ipc"
@@ -54,6 +55,9 @@ func (w *worker) put(jobs []*Job, control [][]byte) bool {
 	w.msgs = append(w.msgs, control...)
 	n, err := w.link.TryPutBatch(w.msgs)
 	if err != nil {
+		if large != nil {
+			atomic.AddInt32(&large.pending.writing, -1)
+		}
 		w.pause()
 		return false
 	}
@@ -71,8 +75,11 @@ func (w *worker) flushBlocking(msgs [][]byte, large *Job) {
 	if err == nil {
 		err = w.link.Flush(ctx)
 	}
-	if err == nil && large != nil {
-		err = w.chunks(ctx, large)
+	if large != nil {
+		if err == nil {
+			err = w.chunks(ctx, large)
+		}
+		atomic.AddInt32(&large.pending.writing, -1)
 	}
 	if err != nil {
 		w.pause()
@@ -127,6 +134,7 @@ func (w *worker) takeOvertaking() [][]byte {
 // The caller holds mu.
 func (w *worker) unsend(j *Job) {
 	w.flight.take(j.pending.id)
+	w.sent--
 	w.refund(j)
 	if w.leaving && w.flight.n == 0 {
 		w.leave()
@@ -219,7 +227,7 @@ func (j *Job) prepare() error {
 	if j.Prepare == nil {
 		return nil
 	}
-	if err := j.Prepare(j, j.pending.attempt+1, j.pending.slot); err != nil {
+	if err := j.Prepare(j, j.pending.attempt+1, int(j.pending.slot)); err != nil {
 		return err
 	}
 	return j.checkPayload()
@@ -250,6 +258,7 @@ func (w *worker) commit(encoded, rest []*Job, large *Job) (first *Job) {
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
 	if large != nil {
+		atomic.AddInt32(&large.pending.writing, 1)
 		w.partial = large.pending.id
 	}
 	var none actions // this goroutine has the right to write
@@ -304,9 +313,6 @@ func (w *worker) chunks(ctx context.Context, j *Job) error {
 		}
 		rest = rest[n:]
 	}
-	w.p.mu.Lock()
-	j.pending.whole = true
-	w.p.mu.Unlock()
 	return nil
 }
 

@@ -172,6 +172,7 @@ func (w *worker) settle() error {
 	)
 	memory, tooLarge := w.weigh()
 	p.mu.Lock()
+	a.caller = w.led // whose goroutine this is then, and who may hold locks
 	since := now.Sub(w.mark)
 	for i := range w.answers {
 		ans := &w.answers[i]
@@ -185,6 +186,7 @@ func (w *worker) settle() error {
 		}
 		if ans.msg.Status == ipc.StatusRecalled && !ans.cancelled && !ans.timedOut {
 			back = append(back, ans.job)
+			w.sent--
 			ans.job = nil
 			continue
 		}
@@ -254,6 +256,7 @@ func (w *worker) match(ans *answer) error {
 		w.leaving = true
 	}
 	w.flight.take(id)
+	w.spareLife(id)
 	ans.job, ans.timedOut, ans.cancelled = j, s.timedOut, s.cancelled
 	ans.tell = ans.msg.Status != ipc.StatusRecalled && j.toTell()
 	return nil
@@ -302,7 +305,7 @@ func (w *worker) report(ans *answer, took time.Duration) {
 		attempt++
 	}
 	w.result = Result{
-		ExitCode: -1, Attempt: attempt, Slot: s.slot, Worker: w.name, PID: w.proc.PID(),
+		ExitCode: -1, Attempt: attempt, Slot: int(s.slot), Worker: w.name, PID: w.proc.PID(),
 		Start: s.sent, Wall: took,
 	}
 	r := &w.result

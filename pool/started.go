@@ -26,7 +26,7 @@ func (j *Job) toTell() bool {
 func (w *worker) tell(j *Job) {
 	s := &j.pending
 	w.p.mu.Lock()
-	attempt, slot := s.attempt+1, s.slot // it may be given back meanwhile
+	attempt, slot := s.attempt+1, int(s.slot) // it may be given back meanwhile
 	w.p.mu.Unlock()
 	j.Started(j, attempt, slot, w.name, w.pid())
 	w.p.mu.Lock()

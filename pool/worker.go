@@ -73,22 +73,23 @@ type worker struct {
 	sending   bool      // a goroutine is in flush; nobody else writes
 	senderEnd chan struct{}
 	creditUp  *sync.Cond
-	leaving   bool      // it ends by itself: no more jobs
-	retiring  bool      // it is to be replaced: no more jobs, and then it is stopped
-	alone     bool      // the job that it has is to have no company
-	lived     time.Time // when it was ready
-	lease     float64   // the fraction of its maxima that it lives for
-	sent      int       // jobs that it was given, and not given back
-	answered  int       // and that it has answered
-	memory    int64     // resident bytes after the last of them; 0 = not measured
-	pinged    time.Time // when the heartbeat was sent that is not answered; zero = none is
-	pings     uint64    // heartbeats, so far
-	stuck     bool      // and it was told that this takes long
-	gone      bool      // its process has ended, and what that means is decided
-	dead      bool      // the link is of no more use
-	sentID    uint64    // jobs up to this id have been encoded
-	partial   uint64    // the job whose payload is being sent in chunks, 0 for none
-	moved     time.Time // a chunk of it was sent
+	leaving   bool                    // it ends by itself: no more jobs
+	retiring  bool                    // it is to be replaced: no more jobs, and then it is stopped
+	alone     bool                    // the job that it has is to have no company
+	lived     time.Time               // when it was ready
+	lease     float64                 // the fraction of its maxima that it lives for
+	sent      int                     // jobs that it was given, and has not given back
+	doomed    map[uint64]*awake.Timer // kills it for a job that was asked to end
+	answered  int                     // and that it has answered
+	memory    int64                   // resident bytes after the last of them; 0 = not measured
+	pinged    time.Time               // when the heartbeat was sent that is not answered; zero = none is
+	pings     uint64                  // heartbeats, so far
+	stuck     bool                    // and it was told that this takes long
+	gone      bool                    // its process has ended, and what that means is decided
+	dead      bool                    // the link is of no more use
+	sentID    uint64                  // jobs up to this id have been encoded
+	partial   uint64                  // the job whose payload is being sent in chunks, 0 for none
+	moved     time.Time               // a chunk of it was sent
 	kill      killReason
 	killText  string
 	cause     error // of the end of the link
@@ -239,7 +240,7 @@ func (w *worker) initialize() {
 	var a actions
 	w.p.mu.Lock()
 	w.init = &Job{Task: in.Task, Payload: in.Payload, Label: "init of " + w.name}
-	w.init.pending = pendingState{class: w.class, state: jobFlying, w: w, slot: w.slot}
+	w.init.pending = pendingState{class: w.class, state: jobFlying, w: w, slot: int32(w.slot)}
 	w.init.pending.id = w.flight.add(w.init)
 	w.sendq = append(w.sendq, w.init)
 	w.kick(&a)
