@@ -95,8 +95,8 @@ func TestClasses_AreForgotten(t *testing.T) {
 		}})
 	}
 	done.Wait()
-	// Those remain whose workers are kept, and the commands'.
-	waitFor(t, func() bool { return b.Classes() <= 2+1 })
+	// Those remain whose workers are kept, the commands', and the pool's own.
+	waitFor(t, func() bool { return b.Classes() <= 2+1+1 })
 	if out, err := pool.Call(b.ctx, b.Pool, noop, 1); err != nil || out != 1 {
 		t.Errorf("%d, %v", out, err)
 	}
