@@ -43,7 +43,8 @@ func TestMaxJobs_LosesNothingAndKeepsTheOrder(t *testing.T) {
 	b := setup(t, pool.Config{Workers: 1, Program: pool.Program{MaxJobs: 50}})
 	const jobs = 2000
 	var mu sync.Mutex
-	var order []int
+	begun := make([]time.Time, jobs) // ends of two workers may cross on their way here
+	ended := 0
 	var all sync.WaitGroup
 	perWorker := map[int]int{}
 	for i := range jobs {
@@ -56,16 +57,16 @@ func TestMaxJobs_LosesNothingAndKeepsTheOrder(t *testing.T) {
 			if r.Outcome != pool.OK {
 				t.Errorf("job %d: %v", i, r)
 			}
-			order = append(order, i)
+			begun[i] = r.Start
+			ended++
 			perWorker[r.PID]++
 		}})
 	}
 	all.Wait()
-	for i, n := range order {
-		if i != n {
-			t.Fatalf("job %d ended as number %d", n, i)
-		}
+	if ended != jobs {
+		t.Fatalf("%d ends of %d jobs", ended, jobs)
 	}
+	inOrder(t, begun)
 	shorter := false
 	for id, n := range perWorker {
 		if n > 50 {
@@ -90,26 +91,26 @@ func TestRecycling_LosesNothingAndKeepsTheOrder(t *testing.T) {
 			t.Parallel()
 			b := setup(t, pool.Config{Workers: 1, Program: prog})
 			const jobs = 100
-			order := make(chan int, jobs+1)
+			begun := make([]time.Time, jobs)
+			ends := make(chan struct{}, 2*jobs)
 			for i := range jobs {
 				payload, _ := nap.EncodeIn(nil, 2*time.Millisecond)
 				b.Go(&pool.Job{Task: nap.Name(), Payload: payload, Done: func(_ *pool.Job, r *pool.Result) {
 					if r.Outcome != pool.OK {
 						t.Errorf("job %d: %v", i, r)
 					}
-					order <- i
+					begun[i] = r.Start
+					ends <- struct{}{}
 				}})
 			}
-			for want := range jobs {
+			for n := range jobs {
 				select {
-				case i := <-order:
-					if i != want {
-						t.Fatalf("job %d ended as number %d", i, want)
-					}
+				case <-ends:
 				case <-b.ctx.Done():
-					t.Fatalf("only %d of %d jobs have ended", want, jobs)
+					t.Fatalf("only %d of %d jobs have ended", n, jobs)
 				}
 			}
+			inOrder(t, begun)
 			if s := b.Stats(); s.Recycled < 3 || s.Lost != 0 || s.Ended[pool.OK] != jobs {
 				t.Errorf("%+v", s)
 			}
@@ -258,5 +259,15 @@ func TestPriority_GoesAhead(t *testing.T) {
 	}
 	if _, err := gate.Result(b.ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// inOrder checks that jobs were given away in the order in which they came.
+func inOrder(t *testing.T, begun []time.Time) {
+	t.Helper()
+	for i := range begun {
+		if begun[i].IsZero() || i > 0 && begun[i].Before(begun[i-1]) {
+			t.Fatalf("job %d was given away at %v, the one before at %v", i, begun[i], begun[max(i, 1)-1])
+		}
 	}
 }
