@@ -27,11 +27,12 @@ type File struct {
 	InheritEnv *InheritEnv   // nil: not given
 	Workers    int           // 0: not given
 	Worker     *Worker       // nil: the stock worker
+	Resources  []*Resource   // `resources`, in file order
 	Queues     []*Queue      // `queues`, in file order; nil: not given
 	Locks      []*Lock       // `locks`, in file order; nil: not given
 	Deadline   time.Duration // of the whole run; 0: none
 	Halt       Halt          // zero: never
-	Output     string        // "group" or "none"; "": not given
+	Output     string        // an Output… constant; "": not given
 
 	Jobs   []*Job   // in file order
 	Levels [][]*Job // topological levels of `needs`, each in file order
@@ -39,6 +40,8 @@ type File struct {
 
 // Output modes that a file or a flag may ask for.
 const (
-	OutputGroup = "group"
+	OutputGroup = "group" // each instance's whole, when it has ended
+	OutputLive  = "live"  // line by line as it comes, tagged
+	OutputOrder = "order" // whole, in the order of levels, the file and the index
 	OutputNone  = "none"
 )

@@ -5,12 +5,16 @@ type Source uint8
 
 // The sources of items.
 const (
-	FromList  Source = iota + 1 // literal values
-	FromLines                   // each line of a file
-	FromNul                     // NUL-separated records of a file
-	FromJSONL                   // each line of a file, a JSON value
-	FromGlob                    // paths of files, in byte order
-	FromRange                   // integers
+	FromList    Source = iota + 1 // literal values
+	FromLines                     // each line of a file
+	FromNul                       // NUL-separated records of a file
+	FromJSONL                     // each line of a file, a JSON value
+	FromGlob                      // paths of files, in byte order
+	FromRange                     // integers
+	FromCSV                       // each record of a file, a map by the names in its first one
+	FromJob                       // the items of the ok instances of another job
+	FromLinesOf                   // each line that another job has printed
+	FromJSONLOf                   // the same, each a JSON value
 )
 
 // String gives the source's key in the file, "list" for literal values.
@@ -28,6 +32,14 @@ func (s Source) String() string {
 		return "glob"
 	case FromRange:
 		return "range"
+	case FromCSV:
+		return "csv"
+	case FromJob:
+		return "from"
+	case FromLinesOf:
+		return "lines_of"
+	case FromJSONLOf:
+		return "jsonl_of"
 	}
 	return "unknown"
 }
@@ -43,10 +55,11 @@ type Foreach struct {
 	Source Source
 
 	List     []Value  // FromList; data, never expanded
-	Path     string   // FromLines, FromNul, FromJSONL: relative to the file's folder, or StdinPath
+	Path     string   // FromLines, FromNul, FromCSV, FromJSONL: relative to the file's folder, or StdinPath
 	Patterns []string // FromGlob: doublestar patterns relative to the file's folder
 	EmptyOK  bool     // FromGlob: no match is no mistake
 	Lo, Hi   int64    // FromRange: both ends included, Lo <= Hi
+	Of       *Job     // FromJob, FromLinesOf, FromJSONLOf; it is one of the job's Needs
 }
 
 // Count gives how many items there are, where the file alone tells.

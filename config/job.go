@@ -38,20 +38,31 @@ type Job struct {
 
 	Foreach *Foreach // nil: no items
 	Matrix  *Matrix  // nil: none
+	Chunk   Chunk    // how many items one instance takes; zero: one
 
 	Needs           []*Job // in the order written
 	Level           int    // 0: needs nothing; otherwise one more than its deepest need
+	When            When   // what must have become of the needs
 	ContinueOnError bool   // a failure lets needs pass
+	AllowFailure    bool   // as that, and it does not count for the exit code
 
 	Timeout     time.Duration // of one attempt; 0: none
 	KillAfter   time.Duration // between TERM and KILL; 0: KILL at once
 	Retry       Retry
-	MaxParallel int // slots at most; 0: no bound
+	MaxParallel int  // slots at most; 0: no bound
+	Rate        Rate // of starts; zero: no bound
+	Priority    int  // higher ones first
+
+	Uses   []Use // of the file's resources, in the order written
+	Slots  int   // how many an attempt takes; never 0
+	Memory int64 // bytes that an attempt is expected to take; 0: not said
 
 	Env        []EnvVar    // top level, defaults and job merged by name
 	InheritEnv *InheritEnv // the job's, else the file's; nil: neither says
 	Cwd        *Template   // nil: the file's folder
 	Stdin      *Stdin      // nil: /dev/null
+	Stdout     *Template   // path of a file that gets the output of an ok instance; nil: none
+	Creates    *Template   // path; an instance whose path exists is skipped; nil: none
 	OkExit     []int       // exit codes that count as ok; never empty
 	Worker     *Worker     // Kind Task: the job's, else the file's; nil: the stock worker
 }
@@ -80,10 +91,10 @@ func (j *Job) ExitOK(code int) bool {
 	return false
 }
 
-// Uses reports whether any template of the job refers to root, one of item,
+// RefersTo reports whether any template of the job refers to root, one of item,
 // items, index, matrix, var, job, attempt and slot. The script of a `shell` job
 // is not searched: there values arrive in the environment.
-func (j *Job) Uses(root string) bool {
+func (j *Job) RefersTo(root string) bool {
 	found := false
 	j.eachTemplate(func(t *Template) { found = found || t.Uses(root) })
 	return found
@@ -100,8 +111,10 @@ func (j *Job) eachTemplate(f func(*Template)) {
 	for i := range j.Env {
 		f(j.Env[i].Value)
 	}
-	if j.Cwd != nil {
-		f(j.Cwd)
+	for _, t := range [...]*Template{j.Cwd, j.Stdout, j.Creates} {
+		if t != nil {
+			f(t)
+		}
 	}
 	if j.Stdin == nil {
 		return

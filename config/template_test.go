@@ -251,7 +251,7 @@ jobs:
 	if got := j.Args.Raw().Text(); got != raw {
 		t.Errorf("raw is %s\nwant   %s", got, raw)
 	}
-	if !j.Uses("index") || !j.Uses("var") || j.Uses("slot") {
+	if !j.RefersTo("index") || !j.RefersTo("var") || j.RefersTo("slot") {
 		t.Error("Uses does not look into args")
 	}
 }

@@ -11,7 +11,27 @@ type Worker struct {
 	Pos          Pos
 	Command      []string      // argv, relative to the file's folder; empty: the stock worker
 	StartTimeout time.Duration // from start to handshake; never 0
+
+	Init        *Init         // what a worker runs first; nil: nothing
+	MaxJobs     int           // after which a worker is replaced; 0: never
+	MaxAge      time.Duration // the same by age
+	MaxMemory   int64         // the same by resident bytes after a job
+	IdleTimeout time.Duration // for how long a worker without work stays; 0: for ever
+	Spares      int           // workers kept ready beside those with slots
+	Threads     int           // jobs at a time; never 0
+	StuckAfter  time.Duration // without an answer to heartbeats; never 0
 }
+
+// Init is the task that prepares a worker.
+type Init struct {
+	Pos  Pos
+	Task string
+	Args Value // never expanded; null: none
+}
+
+// StuckAfter is how long a worker may not answer heartbeats before it is killed
+// when the file does not say.
+const StuckAfter = 60 * time.Second
 
 // StartTimeout is how long a worker may take from its start to its handshake
 // when the file does not say.

@@ -37,7 +37,7 @@ func (p *plan) baseOfKey() []byte {
 			b = keyField(b, e.Value.Raw())
 		}
 	}
-	if p.job.Args != nil && (p.job.Uses("slot") || p.job.Uses("attempt")) {
+	if p.job.Args != nil && (p.job.RefersTo("slot") || p.job.RefersTo("attempt")) {
 		b = keyValue(b, p.job.Args.Raw())
 	}
 	sum := sha256.Sum256(b)
