@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 )
 
@@ -20,8 +21,8 @@ func (r *run) conclude() *Report {
 	closing := r.ex.Close(ctx)
 	r.helpers.Wait()
 	rep := r.report(closing)
-	if text := r.summary(rep); text != "" {
-		r.led.say(text)
+	if s := r.summary(rep); s != "" {
+		r.led.say(s)
 	}
 	r.eventRun("run.end", rep)
 	if r.level.Load() == killing {
@@ -53,7 +54,7 @@ func (r *run) report(closing Closing) *Report {
 	r.end.notOK = r.tally.jobs() > r.tally.count(pool.OK)
 	rep := &Report{
 		Version: 1, Name: r.cfg.File.Name, Run: r.id,
-		Exit: r.end.code(), Wall: round(time.Since(r.begin)), Workers: r.cfg.Workers,
+		Exit: r.end.code(), Wall: text.Seconds(time.Since(r.begin)), Workers: r.cfg.Workers,
 		Totals:     r.tally.totals(),
 		Isolation:  closing.Isolation,
 		Supervisor: Own{PeakRSS: peakRSS()},
@@ -81,7 +82,7 @@ func (r *run) summary(rep *Report) string {
 		lines = append(lines, fmt.Sprintf("supervisor: processes that could not be ended: %v", rep.Leaked))
 	}
 	if rep.Halted != "" && r.end.lost == "" {
-		lines = append(lines, "supervisor: halted: "+plain(rep.Halted, 1000))
+		lines = append(lines, "supervisor: halted: "+text.Plain(rep.Halted, 1000))
 	}
 	if !r.cfg.Quiet || rep.Exit != ExitOK {
 		lines = append(lines, "supervisor: "+r.totalsLine(rep))
@@ -91,10 +92,10 @@ func (r *run) summary(rep *Report) string {
 
 func (r *run) totalsLine(rep *Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s ok", number(rep.Totals.Jobs), plural(rep.Totals.Jobs, "job", "jobs"), number(rep.Totals.OK))
+	fmt.Fprintf(&b, "%s %s: %s ok", text.Number(rep.Totals.Jobs), text.Plural(rep.Totals.Jobs, "job", "jobs"), text.Number(rep.Totals.OK))
 	for i, o := range outcomes[1:] {
 		if n := r.tally.by[i+1]; n > 0 {
-			fmt.Fprintf(&b, ", %s %s", number(n), o)
+			fmt.Fprintf(&b, ", %s %s", text.Number(n), o)
 		}
 	}
 	for _, x := range []struct {
@@ -102,11 +103,11 @@ func (r *run) totalsLine(rep *Report) string {
 		what string
 	}{
 		{rep.Totals.NotStarted, "not started"},
-		{rep.Totals.Retried, plural(rep.Totals.Retried, "retry", "retries")},
-		{int64(rep.Totals.WorkersLost), plural(int64(rep.Totals.WorkersLost), "worker lost", "workers lost")},
+		{rep.Totals.Retried, text.Plural(rep.Totals.Retried, "retry", "retries")},
+		{int64(rep.Totals.WorkersLost), text.Plural(int64(rep.Totals.WorkersLost), "worker lost", "workers lost")},
 	} {
 		if x.n > 0 {
-			fmt.Fprintf(&b, "; %s %s", number(x.n), x.what)
+			fmt.Fprintf(&b, "; %s %s", text.Number(x.n), x.what)
 		}
 	}
 	wall := time.Duration(rep.Wall * float64(time.Second))

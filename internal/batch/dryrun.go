@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/text"
 )
 
 // DryRun prints a line for each instance that would run, in the order of the
@@ -99,7 +100,7 @@ func (p *plan) describe(in *Instance) (string, error) {
 				return "", err
 			}
 		}
-		return fmt.Sprintf("task %s %s", p.job.Task, plain(string(v.AppendJSON(nil)), 4096)), nil
+		return fmt.Sprintf("task %s %s", p.job.Task, text.Plain(string(v.AppendJSON(nil)), 4096)), nil
 	}
 	argv, err := p.argv(&s)
 	if err != nil {
@@ -121,7 +122,7 @@ func (p *plan) describe(in *Instance) (string, error) {
 	for _, a := range argv {
 		words = append(words, quote(a))
 	}
-	return plain(strings.Join(words, " "), 4096), nil
+	return text.Plain(strings.Join(words, " "), 4096), nil
 }
 
 // quote quotes a word for a shell where that is needed.

@@ -3,6 +3,7 @@ package batch
 import (
 	"time"
 
+	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/task"
 )
@@ -10,23 +11,27 @@ import (
 // maxShown bounds an item or a result in an event, in bytes.
 const maxShown = 64 << 10
 
+// object is what is written about instances.
+type object struct{ text.Object }
+
 func newEvent(name string, now time.Time) *object {
-	o := (&object{b: make([]byte, 0, 384)}).open()
-	o.time("t", now)
-	o.name("event")
-	o.b = append(append(append(o.b, '"'), name...), '"')
+	o := &object{text.Object{B: make([]byte, 0, 384)}}
+	o.Open()
+	o.Time("t", now)
+	o.Name("event")
+	o.B = append(append(append(o.B, '"'), name...), '"')
 	return o
 }
 
 // end makes a line of the event.
-func (o *object) end() []byte { return append(o.close(), '\n') }
+func (o *object) end() []byte { return append(o.Close(), '\n') }
 
 // instance adds which instance an event is about.
 func (o *object) instance(in *Instance) {
-	o.text("job", in.Job.ID)
-	o.int("index", in.Index)
+	o.Text("job", in.Job.ID)
+	o.Int("index", in.Index)
 	if in.Job.Foreach != nil && !in.bad {
-		o.item(in.Item, maxShown)
+		o.Item(in.Item, maxShown)
 	}
 }
 
@@ -36,18 +41,18 @@ func (r *run) eventRun(name string, rep *Report) {
 		return
 	}
 	o := newEvent(name, time.Now())
-	o.text("run", r.id)
-	o.text("name", r.cfg.File.Name)
+	o.Text("run", r.id)
+	o.Text("name", r.cfg.File.Name)
 	if rep == nil {
-		o.int("workers", int64(r.cfg.Workers))
+		o.Int("workers", int64(r.cfg.Workers))
 	} else {
-		o.int("exit_code", int64(rep.Exit))
-		o.int("jobs", rep.Totals.Jobs)
-		o.int("ok", rep.Totals.OK)
-		o.int("not_started", rep.Totals.NotStarted)
-		o.seconds("wall_s", time.Since(r.begin))
-		o.some("halted", rep.Halted)
-		o.some("error", rep.Error)
+		o.Int("exit_code", int64(rep.Exit))
+		o.Int("jobs", rep.Totals.Jobs)
+		o.Int("ok", rep.Totals.OK)
+		o.Int("not_started", rep.Totals.NotStarted)
+		o.Seconds("wall_s", time.Since(r.begin))
+		o.Some("halted", rep.Halted)
+		o.Some("error", rep.Error)
 	}
 	r.led.event(o.end())
 }
@@ -66,17 +71,17 @@ func (r *run) worker(e pool.WorkerEvent) {
 		return
 	}
 	o := newEvent(name, e.Time)
-	o.text("worker", e.Worker)
-	o.int("pid", int64(e.PID))
+	o.Text("worker", e.Worker)
+	o.Int("pid", int64(e.PID))
 	if exited {
 		if e.Signal > 0 {
-			o.int("signal", int64(e.Signal))
-			o.some("signal_name", signalName(e.Signal))
+			o.Int("signal", int64(e.Signal))
+			o.Some("signal_name", signalName(e.Signal))
 		} else if e.ExitCode >= 0 {
-			o.int("exit_code", int64(e.ExitCode))
+			o.Int("exit_code", int64(e.ExitCode))
 		}
-		o.some("evidence", e.Evidence)
-		o.some("under", e.Job) // the label of the instance that it ended under
+		o.Some("evidence", e.Evidence)
+		o.Some("under", e.Job) // the label of the instance that it ended under
 	}
 	r.led.event(o.end())
 }
@@ -84,10 +89,10 @@ func (r *run) worker(e pool.WorkerEvent) {
 func (r *run) eventStart(in *Instance, a Attempt) {
 	o := newEvent("job.start", time.Now())
 	o.instance(in)
-	o.int("attempt", int64(a.Number))
-	o.some("worker", a.Worker)
+	o.Int("attempt", int64(a.Number))
+	o.Some("worker", a.Worker)
 	if a.PID > 0 {
-		o.int("pid", int64(a.PID))
+		o.Int("pid", int64(a.PID))
 	}
 	r.led.event(o.end())
 }
@@ -96,7 +101,7 @@ func (r *run) eventRetry(in *Instance, res *pool.Result, after time.Duration) {
 	o := newEvent("job.retry", time.Now())
 	o.instance(in)
 	o.result(res)
-	o.seconds("after_s", after)
+	o.Seconds("after_s", after)
 	r.led.event(o.end())
 }
 
@@ -112,39 +117,39 @@ func endEvent(in *Instance, res *pool.Result) []byte {
 // result adds how an attempt ended. What was not measured is absent.
 func (o *object) result(res *pool.Result) {
 	if res.Attempt > 0 {
-		o.int("attempt", int64(res.Attempt))
+		o.Int("attempt", int64(res.Attempt))
 	}
-	o.some("worker", res.Worker)
+	o.Some("worker", res.Worker)
 	if res.PID > 0 {
-		o.int("pid", int64(res.PID))
+		o.Int("pid", int64(res.PID))
 	}
 	o.ending(res)
 	if res.PID > 0 {
-		o.seconds("wall_s", res.Wall)
+		o.Seconds("wall_s", res.Wall)
 	}
 	o.usage(res)
-	o.some("evidence", res.Evidence)
+	o.Some("evidence", res.Evidence)
 }
 
 // ending adds the outcome and what it was concluded from.
 func (o *object) ending(res *pool.Result) {
-	o.text("outcome", string(res.Outcome))
-	o.some("which", res.Which)
+	o.Text("outcome", string(res.Outcome))
+	o.Some("which", res.Which)
 	if res.ExitCode >= 0 && res.PID > 0 {
-		o.int("exit_code", int64(res.ExitCode))
+		o.Int("exit_code", int64(res.ExitCode))
 	}
 	if res.Signal > 0 {
-		o.int("signal", int64(res.Signal))
-		o.some("signal_name", signalName(res.Signal))
+		o.Int("signal", int64(res.Signal))
+		o.Some("signal_name", signalName(res.Signal))
 	}
 }
 
 func (o *object) usage(res *pool.Result) {
 	if res.CPU > 0 {
-		o.seconds("cpu_s", res.CPU)
+		o.Seconds("cpu_s", res.CPU)
 	}
 	if res.Peak > 0 {
-		o.int("peak_bytes", res.Peak)
+		o.Int("peak_bytes", res.Peak)
 	}
 }
 
@@ -154,14 +159,14 @@ func (o *object) value(v []byte) {
 		return
 	}
 	if len(v) <= maxShown {
-		o.name("result")
-		from := len(o.b)
-		b, err := task.AppendJSON(o.b, v)
+		o.Name("result")
+		from := len(o.B)
+		b, err := task.AppendJSON(o.B, v)
 		if err == nil && len(b)-from <= maxShown {
-			o.b = b
+			o.B = b
 			return
 		}
-		o.b = append(o.b[:from], "null"...)
+		o.B = append(o.B[:from], "null"...)
 	}
-	o.int("result_bytes", int64(len(v)))
+	o.Int("result_bytes", int64(len(v)))
 }

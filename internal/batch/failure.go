@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 )
 
@@ -68,29 +69,30 @@ func (f *failures) rows() ([]json.RawMessage, int64) {
 // failureRow makes the report's object. in is nil for a job that was skipped, or
 // failed, before it was known which instances it has.
 func failureRow(in *Instance, job string, res *pool.Result) json.RawMessage {
-	o := (&object{}).open()
-	o.text("job", job)
+	o := new(object)
+	o.Open()
+	o.Text("job", job)
 	if in != nil {
-		o.int("index", in.Index)
+		o.Int("index", in.Index)
 		if in.Job.Foreach != nil && !in.bad {
-			o.item(in.Item, maxItemKept)
+			o.Item(in.Item, maxItemKept)
 		}
 	}
 	o.ending(res)
-	o.some("evidence", cut(evidenceOf(res), maxEvidence))
+	o.Some("evidence", text.Cut(evidenceOf(res), maxEvidence))
 	if res.Attempt > 0 {
-		o.int("attempts", int64(res.Attempt))
+		o.Int("attempts", int64(res.Attempt))
 	}
-	o.some("worker", res.Worker)
+	o.Some("worker", res.Worker)
 	if res.PID > 0 {
-		o.seconds("wall_s", res.Wall)
+		o.Seconds("wall_s", res.Wall)
 	}
 	o.usage(res)
 	if res.Peak > 0 {
-		o.text("peak_source", "rusage")
+		o.Text("peak_source", "rusage")
 	}
-	o.some("stderr_tail", string(res.Stderr.Tail(maxTailKept)))
-	return o.close()
+	o.Some("stderr_tail", string(res.Stderr.Tail(maxTailKept)))
+	return o.Close()
 }
 
 // evidenceOf gives what the outcome was concluded from, with the stack of a
@@ -112,10 +114,10 @@ func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
 	} else {
 		b.WriteString(in.Label())
 		if in.Job.Foreach != nil && !in.bad {
-			fmt.Fprintf(&b, " (%s)", plain(in.Item.Text(), maxItemShown))
+			fmt.Fprintf(&b, " (%s)", text.Plain(in.Item.Text(), maxItemShown))
 		}
 		for i, f := range in.Matrix {
-			fmt.Fprintf(&b, "%s%s=%s", [...]string{" [", " "}[min(i, 1)], f.Name, plain(f.Value.Text(), maxItemShown))
+			fmt.Fprintf(&b, "%s%s=%s", [...]string{" [", " "}[min(i, 1)], f.Name, text.Plain(f.Value.Text(), maxItemShown))
 		}
 		if len(in.Matrix) > 0 {
 			b.WriteByte(']')
@@ -134,9 +136,9 @@ func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
 		fmt.Fprintf(&b, ", attempt %d", res.Attempt)
 	}
 	if tail {
-		for _, line := range lastLines(res.Stderr.Tail(maxTailKept), tailLines) {
+		for _, line := range text.LastLines(res.Stderr.Tail(maxTailKept), tailLines) {
 			b.WriteString("\n    | ")
-			b.WriteString(plain(line, maxTailLine))
+			b.WriteString(text.Plain(line, maxTailLine))
 		}
 	}
 	return b.String()
@@ -144,7 +146,7 @@ func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
 
 // causeOf gives the evidence, and the code or signal unless it names them.
 func causeOf(res *pool.Result) string {
-	s := plain(firstLine(res.Evidence), 500)
+	s := text.Plain(text.FirstLine(res.Evidence), 500)
 	code := ""
 	switch {
 	case res.Signal > 0:
@@ -165,16 +167,4 @@ func causeOf(res *pool.Result) string {
 		return s
 	}
 	return s + " (" + code + ")"
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}
-
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "…"
 }

@@ -255,7 +255,7 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-func text(s string) *pool.Result {
+func saying(s string) *pool.Result {
 	r := ok()
 	r.Value = appendString(nil, s)
 	return r

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/task"
 )
@@ -98,7 +99,7 @@ func (r *run) compose(e *entry, in *Instance, js *jobState, res *pool.Result) {
 	if r.cfg.Events != nil {
 		if in == nil {
 			o := newEvent("job.end", time.Now())
-			o.text("job", js.plan.job.ID)
+			o.Text("job", js.plan.job.ID)
 			o.result(res)
 			e.event = o.end()
 		} else {
@@ -148,7 +149,7 @@ func (r *run) note(in *Instance, js *jobState, res *pool.Result) []byte {
 		return []byte("supervisor: further " + what + " are counted, and listed in the report\n")
 	}
 	if n, known := js.plan.known(); js.unmet != nil && known && n > 1 {
-		return fmt.Appendf(nil, "supervisor: %s: %s instances skipped: %s\n", js.plan.job.ID, number(n), res.Evidence)
+		return fmt.Appendf(nil, "supervisor: %s: %s instances skipped: %s\n", js.plan.job.ID, text.Number(n), res.Evidence)
 	}
 	return []byte("supervisor: " + failureNote(in, js.plan.job.ID, res, !r.group) + "\n")
 }

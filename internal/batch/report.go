@@ -3,7 +3,6 @@ package batch
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
 )
 
 // Report is what a run comes to. Its JSON is stable: fields are only added.
@@ -65,13 +64,4 @@ func (r *Report) JSON() ([]byte, error) {
 	enc.SetIndent("", "  ")
 	err := enc.Encode(r)
 	return b.Bytes(), err
-}
-
-// number prints n with commas between thousands.
-func number(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

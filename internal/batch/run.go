@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 )
 
@@ -210,7 +211,7 @@ func (r *run) refuse(err error) *Report {
 			r.led.say(p)
 		}
 	} else {
-		r.led.say("supervisor: " + plain(err.Error(), 4000))
+		r.led.say("supervisor: " + text.Plain(err.Error(), 4000))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -290,11 +291,11 @@ func (r *run) signalled(sig os.Signal) {
 		r.stop(killing, nil)
 	case sig == os.Interrupt:
 		r.led.say(fmt.Sprintf("supervisor: interrupted: %s running %s may finish, for at most %v; interrupt again to kill",
-			number(active), plural(active, "job", "jobs"), r.cfg.Drain))
+			text.Number(active), text.Plural(active, "job", "jobs"), r.cfg.Drain))
 		r.stop(finishing, nil)
 		r.bound(r.cfg.Drain)
 	default:
-		r.led.say(fmt.Sprintf("supervisor: %s: ending %s running %s", signalText(n), number(active), plural(active, "job", "jobs")))
+		r.led.say(fmt.Sprintf("supervisor: %s: ending %s running %s", signalText(n), text.Number(active), text.Plural(active, "job", "jobs")))
 		r.stop(interrupting, nil)
 	}
 }
@@ -311,13 +312,6 @@ func signalText(n int) string {
 		return s
 	}
 	return fmt.Sprintf("signal %d", n)
-}
-
-func plural(n int64, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }
 
 // bound ends what is left after d.
@@ -394,9 +388,9 @@ func (r *run) progress() {
 	r.mu.Lock()
 	done, ok, active := r.tally.jobs(), r.tally.count(pool.OK), r.active
 	r.mu.Unlock()
-	line := fmt.Sprintf("supervisor: %v: %s done", time.Since(r.begin).Round(time.Second), number(done))
+	line := fmt.Sprintf("supervisor: %v: %s done", time.Since(r.begin).Round(time.Second), text.Number(done))
 	if done > ok {
-		line += fmt.Sprintf(" (%s not ok)", number(done-ok))
+		line += fmt.Sprintf(" (%s not ok)", text.Number(done-ok))
 	}
-	r.led.say(line + fmt.Sprintf(", %s running", number(active)))
+	r.led.say(line + fmt.Sprintf(", %s running", text.Number(active)))
 }

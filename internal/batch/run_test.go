@@ -343,7 +343,7 @@ jobs:
 		if in.Index == 5 {
 			return nil // until it is interrupted
 		}
-		return text("x")
+		return saying("x")
 	}
 	rep := tr.run()
 	if rep.Exit != ExitInternal || rep.Totals.Jobs >= 1000 {
@@ -358,7 +358,7 @@ func TestRun_FullDiskUnderStdoutLetsJobsGoOn(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, "jobs: [{id: a, task: echo, foreach: {range: 1..50}}]")
 	tr.cfg.Stdout = broken{syscall.ENOSPC}
-	tr.ex.auto = func(*Instance) *pool.Result { return text("x") }
+	tr.ex.auto = func(*Instance) *pool.Result { return saying("x") }
 	rep := tr.run()
 	if rep.Exit != ExitInternal || rep.Totals.OK != 50 {
 		t.Errorf("exit %d, totals %+v", rep.Exit, rep.Totals)
@@ -402,7 +402,7 @@ func TestRun_ResultIsOneLine(t *testing.T) {
 func TestRun_OutputNonePrintsNothing(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, "output: none\njobs: [{id: a, task: echo, foreach: {range: 1..3}}]")
-	tr.ex.auto = func(*Instance) *pool.Result { return text("x") }
+	tr.ex.auto = func(*Instance) *pool.Result { return saying("x") }
 	tr.run()
 	if got := tr.stdout.String(); got != "" {
 		t.Errorf("stdout %q", got)
@@ -422,7 +422,7 @@ func TestRun_QuietSaysNothingWhenAllIsWell(t *testing.T) {
 func TestRun_EventOfAnEndFollowsItsOutput(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, "jobs: [{id: a, task: echo, foreach: {range: 1..500}}]")
-	tr.ex.auto = func(in *Instance) *pool.Result { return text(fmt.Sprintf("<%d>", in.Index)) }
+	tr.ex.auto = func(in *Instance) *pool.Result { return saying(fmt.Sprintf("<%d>", in.Index)) }
 	// The events are checked as they are written against what stdout holds then.
 	tr.cfg.Events = writerFunc(func(p []byte) (int, error) {
 		out := tr.stdout.String()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/owner"
+	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/task"
@@ -204,7 +205,7 @@ func result(value []byte, err error) *pool.Result {
 		return &pool.Result{Outcome: pool.OK, Value: value}
 	}
 	f := task.NewFailure(err)
-	r := &pool.Result{Outcome: pool.Failed, Failure: f, Evidence: firstLine(f.Error())}
+	r := &pool.Result{Outcome: pool.Failed, Failure: f, Evidence: text.FirstLine(f.Error())}
 	if f.Panic {
 		r.Which = pool.WhichPanic
 	}

@@ -1,4 +1,4 @@
-package batch
+package text
 
 import (
 	"strings"
@@ -8,10 +8,10 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// appendPlain appends text for a terminal: what could move the cursor, change
+// AppendPlain appends text for a terminal: what could move the cursor, change
 // colours or reorder lines is shown as an escape instead, bytes that are not
 // UTF-8 too. Tabs stay.
-func appendPlain(dst []byte, s []byte) []byte {
+func AppendPlain(dst []byte, s []byte) []byte {
 	for len(s) > 0 {
 		if c := s[0]; c < utf8.RuneSelf {
 			if c == '\t' || c >= 0x20 && c != 0x7f {
@@ -35,19 +35,19 @@ func appendPlain(dst []byte, s []byte) []byte {
 	return dst
 }
 
-// plain is appendPlain for a line of at most limit bytes.
-func plain(s string, limit int) string {
+// Plain is AppendPlain for a line of at most limit bytes.
+func Plain(s string, limit int) string {
 	cut := ""
 	if len(s) > limit {
 		s, cut = s[:limit], "…"
 	}
-	return string(appendPlain(nil, []byte(s))) + cut
+	return string(AppendPlain(nil, []byte(s))) + cut
 }
 
-// appendQuoted appends a JSON string. Where s is not UTF-8 throughout it reports
+// AppendQuoted appends a JSON string. Where s is not UTF-8 throughout it reports
 // true, and the string is an escaped form of s: \ is doubled, and a byte that
 // belongs to no character is \xNN.
-func appendQuoted[S string | []byte](dst []byte, s S) (_ []byte, escaped bool) {
+func AppendQuoted[S string | []byte](dst []byte, s S) (_ []byte, escaped bool) {
 	text := string(s)
 	escaped = !utf8.ValidString(text)
 	dst = append(dst, '"')
@@ -103,8 +103,8 @@ func appendQuoted[S string | []byte](dst []byte, s S) (_ []byte, escaped bool) {
 	return append(dst, '"'), escaped
 }
 
-// lastLines gives up to n last lines of text, blank ones at the end left out.
-func lastLines(text []byte, n int) []string {
+// LastLines gives up to n last lines of text, blank ones at the end left out.
+func LastLines(text []byte, n int) []string {
 	lines := strings.Split(strings.TrimRight(string(text), "\r\n \t"), "\n")
 	if len(lines) == 1 && lines[0] == "" {
 		return nil
