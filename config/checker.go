@@ -29,6 +29,11 @@ type checker struct {
 	stdin    *Pos               // where "-" was used
 	objects  map[string]object  // declared queues and locks
 	reported map[*Template]bool // templates whose references were found wrong
+
+	resources map[string]*Resource // also those that were found wrong
+	usable    []string             // names that uses may hold
+	memory    int64                // bytes that resources give; 0: not given
+	origins   map[*Foreach]*Foreach
 }
 
 func (c *checker) fail(pos Pos, hint, format string, args ...any) {
@@ -285,18 +290,21 @@ func (c *checker) duration(n *yaml.Node, what string, least time.Duration) (time
 	return d, true
 }
 
-func (c *checker) size(n *yaml.Node, what string) {
+// size reads a number of bytes, 0 after an error.
+func (c *checker) size(n *yaml.Node, what string) int64 {
 	s, ok := c.text(n, what)
 	if !ok {
-		return
+		return 0
 	}
 	b, err := ParseSize(s)
 	switch {
 	case err != nil:
 		c.failNode(n, "", "%s: %s", what, err)
+		return 0
 	case b == 0:
 		c.failNode(n, "", "%s must be more than 0", what)
 	}
+	return b
 }
 
 func (c *checker) oneOf(n *yaml.Node, what string, names ...string) (string, bool) {

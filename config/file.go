@@ -28,6 +28,7 @@ type File struct {
 	Workers    int           // 0: not given
 	Worker     *Worker       // nil: the stock worker
 	Resources  []*Resource   // `resources`, in file order
+	Memory     int64         // bytes that attempts may be expected to take together; 0: the machine's
 	Queues     []*Queue      // `queues`, in file order; nil: not given
 	Locks      []*Lock       // `locks`, in file order; nil: not given
 	Deadline   time.Duration // of the whole run; 0: none

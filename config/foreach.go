@@ -60,7 +60,12 @@ type Foreach struct {
 	EmptyOK  bool     // FromGlob: no match is no mistake
 	Lo, Hi   int64    // FromRange: both ends included, Lo <= Hi
 	Of       *Job     // FromJob, FromLinesOf, FromJSONLOf; it is one of the job's Needs
+
+	of needRef // Of before the jobs are known
 }
+
+// feeds reports whether the items come from another job.
+func (f *Foreach) feeds() bool { return f != nil && f.of.id != "" }
 
 // Count gives how many items there are, where the file alone tells.
 func (f *Foreach) Count() (n int64, known bool) {

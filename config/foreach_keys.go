@@ -16,22 +16,23 @@ const maxInstances = 1 << 53
 var foreachKeys = newKeyset("in foreach",
 	key[*Foreach]{name: "lines", read: fileSource("lines", FromLines)},
 	key[*Foreach]{name: "nul", read: fileSource("nul", FromNul)},
-	key[*Foreach]{name: "csv", later: true, read: fileSource("csv", 0)},
+	key[*Foreach]{name: "csv", read: fileSource("csv", FromCSV)},
 	key[*Foreach]{name: "jsonl", read: fileSource("jsonl", FromJSONL)},
 	key[*Foreach]{name: "glob", read: readGlob},
 	key[*Foreach]{name: "empty", read: func(c *checker, n *yaml.Node, s *Foreach) { _, s.EmptyOK = c.oneOf(n, "empty", "ok") }},
 	key[*Foreach]{name: "range", read: readRange},
-	key[*Foreach]{name: "from", later: true, read: jobSource("from")},
-	key[*Foreach]{name: "lines_of", later: true, read: jobSource("lines_of")},
-	key[*Foreach]{name: "jsonl_of", later: true, read: jobSource("jsonl_of")},
+	key[*Foreach]{name: "from", read: jobSource("from", FromJob)},
+	key[*Foreach]{name: "lines_of", read: jobSource("lines_of", FromLinesOf)},
+	key[*Foreach]{name: "jsonl_of", read: jobSource("jsonl_of", FromJSONLOf)},
 )
 
 // foreach reads a list of items, or a map that names one source of them.
 func (c *checker) foreach(n *yaml.Node) *Foreach {
-	if c.bad[n] {
-		return nil
-	}
+	// One that was found wrong stays, so that its items are not missed, too.
 	f := &Foreach{Pos: posOf(n)}
+	if c.bad[n] {
+		return f
+	}
 	switch n.Kind {
 	case yaml.SequenceNode:
 		f.Source = FromList
@@ -53,7 +54,7 @@ func (c *checker) foreach(n *yaml.Node) *Foreach {
 		}
 		// A key that does not exist was reported, and was meant as the source.
 		if known := foreachKeys.has(set, "empty"); count == 0 && (len(n.Content) == 0 || known && len(n.Content) == 2) {
-			c.failNode(n, "", "foreach has no source: one of lines, nul, jsonl, glob, range")
+			c.failNode(n, "", "foreach has no source: one of lines, nul, csv, jsonl, glob, range, from, lines_of, jsonl_of")
 		}
 		if k := keyNode(n, "empty"); k != nil && count > 0 && !foreachKeys.has(set, "glob") {
 			c.failNode(k, "", "empty belongs to glob")
@@ -68,7 +69,6 @@ func (c *checker) foreach(n *yaml.Node) *Foreach {
 			hint = "write {glob: " + quote(n.Value) + "}"
 		}
 		c.wrong(n, hint, "foreach", "a list or a map")
-		return nil
 	}
 	return f
 }
@@ -146,10 +146,15 @@ func readRange(c *checker, n *yaml.Node, s *Foreach) {
 	}
 }
 
-func jobSource(name string) func(*checker, *yaml.Node, *Foreach) {
-	return func(c *checker, n *yaml.Node, _ *Foreach) {
-		if id, ok := c.fixed(n, name); ok && !jobID.MatchString(id) {
+func jobSource(name string, kind Source) func(*checker, *yaml.Node, *Foreach) {
+	return func(c *checker, n *yaml.Node, s *Foreach) {
+		id, ok := c.fixed(n, name)
+		switch {
+		case !ok:
+		case len(id) > maxName || !jobID.MatchString(id):
 			c.failNode(n, "", "%s wants the id of a job, not %s", name, quote(id))
+		default:
+			s.Source, s.of = kind, needRef{id, posOf(n)}
 		}
 	}
 }

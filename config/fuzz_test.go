@@ -52,10 +52,18 @@ func FuzzParse(f *testing.F) {
 		if levelled != len(file.Jobs) {
 			t.Fatalf("%d of %d jobs have a level", levelled, len(file.Jobs))
 		}
-		scope := &Scope{Item: String("{{.job}}"), Vars: file.Vars, Attempt: 1, Slot: 1}
+		scope := &Scope{Item: String("{{.job}}"), Items: []Value{String("{{.items}}"), {}}, Vars: file.Vars, Attempt: 1, Slot: 1}
 		for _, j := range file.Jobs {
-			if j.Kind == 0 || j.ID == "" || len(j.OkExit) == 0 {
+			if j.Kind == 0 || j.ID == "" || len(j.OkExit) == 0 || j.Slots < 1 {
 				t.Fatalf("job is not resolved: %+v", j)
+			}
+			if f := j.Foreach; f.feeds() && (f.Of == nil || f.Of.Level >= j.Level) {
+				t.Fatalf("%s takes its items from %v, which does not end before it", j.ID, f.Of)
+			}
+			for _, u := range j.Uses {
+				if u.Count < 1 || u.Count > u.Resource.Count || u.Resource.ID(u.Count-1) == "" {
+					t.Fatalf("%s uses %d of %+v", j.ID, u.Count, u.Resource)
+				}
 			}
 			if j.Matrix != nil {
 				scope.Matrix = j.Matrix.At(j.Matrix.Len() - 1)

@@ -67,16 +67,23 @@ type Job struct {
 	Worker     *Worker     // Kind Task: the job's, else the file's; nil: the stock worker
 }
 
-// Argv expands the command of a `run` job. It fails with an [*Error] where a
-// template does.
+// Argv expands the command of a `run` job. An element that is exactly {{.items}}
+// becomes as many arguments as there are items. It fails with an [*Error] where
+// a template does.
 func (j *Job) Argv(s *Scope) ([]string, error) {
-	argv := make([]string, len(j.Run))
-	for i, t := range j.Run {
+	argv := make([]string, 0, len(j.Run)+len(s.Items))
+	for _, t := range j.Run {
+		if t.isItems() {
+			for _, item := range s.Items {
+				argv = append(argv, item.Text())
+			}
+			continue
+		}
 		text, err := t.Text(s)
 		if err != nil {
 			return nil, err
 		}
-		argv[i] = text
+		argv = append(argv, text)
 	}
 	return argv, nil
 }

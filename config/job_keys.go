@@ -12,6 +12,7 @@ type draft struct {
 	*Job
 	env   []EnvVar // its own
 	needs []needRef
+	shell *yaml.Node // its own script
 }
 
 // needRef is one entry of `needs` before the jobs are known.
@@ -28,27 +29,30 @@ var jobKeys = newKeyset("in a job",
 	key[*draft]{name: "args", read: func(c *checker, n *yaml.Node, d *draft) { d.Args, _ = c.args(n) }},
 	key[*draft]{name: "foreach", read: func(c *checker, n *yaml.Node, d *draft) { d.Foreach = c.foreach(n) }},
 	key[*draft]{name: "matrix", read: func(c *checker, n *yaml.Node, d *draft) { d.Matrix = c.matrix(n) }},
-	key[*draft]{name: "chunk", later: true, read: readChunk},
+	key[*draft]{name: "chunk", read: readChunk},
 	key[*draft]{name: "needs", read: readNeeds},
-	key[*draft]{name: "when", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.oneOf(n, "when", "ok", "failed", "always") }},
+	key[*draft]{name: "when", read: readWhen},
 	key[*draft]{name: "continue_on_error", read: func(c *checker, n *yaml.Node, d *draft) { d.ContinueOnError, _ = c.boolean(n, "continue_on_error") }},
-	key[*draft]{name: "allow_failure", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.boolean(n, "allow_failure") }},
+	key[*draft]{name: "allow_failure", read: func(c *checker, n *yaml.Node, d *draft) { d.AllowFailure, _ = c.boolean(n, "allow_failure") }},
 	key[*draft]{name: "timeout", read: func(c *checker, n *yaml.Node, d *draft) { d.Timeout, _ = c.duration(n, "timeout", 1) }},
 	key[*draft]{name: "kill_after", read: func(c *checker, n *yaml.Node, d *draft) { d.KillAfter, _ = c.duration(n, "kill_after", 0) }},
 	key[*draft]{name: "retry", read: func(c *checker, n *yaml.Node, d *draft) { d.Retry = c.retry(n) }},
 	key[*draft]{name: "limits", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.limits(n) }},
 	key[*draft]{name: "isolation", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.isolation(n, "isolation") }},
 	key[*draft]{name: "require_isolation", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.isolation(n, "require_isolation") }},
-	key[*draft]{name: "uses", later: true, read: readUses},
+	key[*draft]{name: "uses", read: readUses},
 	key[*draft]{name: "max_parallel", read: func(c *checker, n *yaml.Node, d *draft) { d.MaxParallel, _ = c.positive(n, "max_parallel") }},
-	key[*draft]{name: "rate", later: true, read: readRate},
-	key[*draft]{name: "priority", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.integer(n, "priority", -maxCount, maxCount) }},
+	key[*draft]{name: "rate", read: readRate},
+	key[*draft]{name: "priority", read: func(c *checker, n *yaml.Node, d *draft) {
+		priority, _ := c.integer(n, "priority", -maxCount, maxCount)
+		d.Priority = int(priority)
+	}},
 	key[*draft]{name: "env", read: func(c *checker, n *yaml.Node, d *draft) { d.env = c.env(n) }},
 	key[*draft]{name: "inherit_env", read: func(c *checker, n *yaml.Node, d *draft) { d.InheritEnv = c.inheritEnv(n) }},
 	key[*draft]{name: "cwd", read: func(c *checker, n *yaml.Node, d *draft) { d.Cwd, _ = c.path(n, "cwd") }},
 	key[*draft]{name: "stdin", read: readStdin},
-	key[*draft]{name: "stdout", later: true, read: readStdout},
-	key[*draft]{name: "creates", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.path(n, "creates") }},
+	key[*draft]{name: "stdout", read: readStdout},
+	key[*draft]{name: "creates", read: readCreates},
 	key[*draft]{name: "ok_exit", read: readOkExit},
 	key[*draft]{name: "secrets", later: true, read: readSecrets},
 	key[*draft]{name: "env_file", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.path(n, "env_file") }},
@@ -66,7 +70,7 @@ var jobID = regexp.MustCompile(`^[A-Za-z_][\w-]*$`)
 
 // jobs reads defaults and jobs, and then what needs all of them.
 func (c *checker) jobs(t *top) {
-	base := Job{KillAfter: KillAfter, OkExit: []int{0}, Worker: t.Worker, InheritEnv: t.InheritEnv, Env: t.Env}
+	base := Job{KillAfter: KillAfter, OkExit: []int{0}, Slots: 1, Worker: t.Worker, InheritEnv: t.InheritEnv, Env: t.Env}
 	if t.defaults != nil {
 		c.defaults(t.defaults, &base)
 	}
@@ -113,6 +117,7 @@ func (c *checker) defaults(n *yaml.Node, base *Job) {
 		}
 	}
 	c.oneKind(n, set)
+	c.script(&d)
 	base.ID, base.Foreach, base.Matrix = "", nil, nil
 	base.Env = mergeEnv(base.Env, d.env)
 }
@@ -131,6 +136,9 @@ func (c *checker) job(n *yaml.Node, d *draft, kind Kind) bool {
 	}
 	d.Env = mergeEnv(d.Env, d.env)
 	c.fitKind(n, set, d.Job)
+	c.fitChunk(n, d.Job)
+	c.fitWhen(n, d)
+	c.script(d)
 	return true
 }
 
@@ -225,11 +233,22 @@ func readShell(c *checker, n *yaml.Node, d *draft) {
 		c.failNode(n, "", "shell is empty")
 		return
 	}
-	if m := rootInBraces.FindStringSubmatch(s); m != nil {
-		c.failNode(n, "write "+shellName(m[1], m[2]), "templates are not expanded in shell")
+	d.Shell, d.shell = s, n
+}
+
+// script refuses templates in a script. What to write instead depends on keys
+// that may stand behind it.
+func (c *checker) script(d *draft) {
+	if d.shell == nil {
 		return
 	}
-	d.Shell = s
+	if m := rootInBraces.FindStringSubmatch(d.shell.Value); m != nil {
+		root := m[1]
+		if root == "item" && d.Chunk.Given() {
+			root = "items"
+		}
+		c.failNode(d.shell, "write "+shellName(root, m[2]), "templates are not expanded in shell")
+	}
 }
 
 // rootInBraces finds a reference that looks like one of ours; other braces
@@ -239,11 +258,12 @@ var rootInBraces = regexp.MustCompile(`\{\{(?:[^}]*[^\w.)}])?\.(item|items|index
 func hasRoot(s string) bool { return rootInBraces.MatchString(s) }
 
 // shellName gives the variable that holds in a script what a reference means.
+// The items of a chunk are the script's arguments.
 func shellName(root, field string) string {
 	name := "ITEM"
 	switch root {
 	case "items":
-		name = "ITEM"
+		return `"$@"`
 	case "index":
 		name = "INDEX"
 	case "job":
@@ -310,6 +330,30 @@ func readStdin(c *checker, n *yaml.Node, d *draft) {
 		c.failNode(n, "", "stdin has no file")
 	}
 	d.Stdin = in
+}
+
+var stdoutKeys = newKeyset("in stdout",
+	key[*draft]{name: "file", read: func(c *checker, n *yaml.Node, d *draft) { d.Stdout, _ = c.path(n, "stdout: file") }},
+)
+
+func readStdout(c *checker, n *yaml.Node, d *draft) {
+	if set, ok := stdoutKeys.read(c, n, "stdout", d); ok && set == 0 {
+		c.failNode(n, "", "stdout has no file")
+	}
+}
+
+func readCreates(c *checker, n *yaml.Node, d *draft) {
+	t, ok := c.path(n, "creates")
+	if !ok {
+		return
+	}
+	for _, r := range [...]root{rootAttempt, rootSlot} {
+		if t.usesRoot(r) {
+			c.failNode(n, "", "{{.%s}}: creates is looked at before there is an attempt", rootNames[r])
+			return
+		}
+	}
+	d.Creates = t
 }
 
 func readOkExit(c *checker, n *yaml.Node, d *draft) {

@@ -2,13 +2,20 @@ package config
 
 import "strings"
 
-// resolveNeeds turns the names in `needs` into jobs and puts the jobs into
-// topological levels. Names that do not exist and cycles are mistakes.
+// resolveNeeds turns the names in `needs`, and the one in a foreach that takes
+// its items from another job, into jobs and puts the jobs into topological
+// levels. Names that do not exist and cycles are mistakes.
 func (c *checker) resolveNeeds(f *File) {
 	var ids []string
+	unknown := func(r needRef, what string) {
+		if ids == nil {
+			ids = jobIDs(f)
+		}
+		c.fail(r.pos, didYouMean(c.near(r.id, ids)), "%s names %s, which is no job", what, quote(r.id))
+	}
 	for i, j := range f.Jobs {
 		refs := c.needs[i]
-		if len(refs) == 0 {
+		if len(refs) == 0 && !j.Foreach.feeds() {
 			continue
 		}
 		seen := make(map[string]bool, len(refs))
@@ -17,16 +24,29 @@ func (c *checker) resolveNeeds(f *File) {
 			need := c.byID[r.id]
 			switch {
 			case need == nil:
-				if ids == nil {
-					ids = jobIDs(f)
-				}
-				c.fail(r.pos, didYouMean(c.near(r.id, ids)), "needs names %s, which is no job", quote(r.id))
+				unknown(r, "needs")
+				continue
+			case j.Foreach.feeds() && r.id == j.Foreach.of.id:
+				c.fail(r.pos, "leave it out", "needs names %s, which %s in foreach needs already", quote(r.id), j.Foreach.Source)
 				continue
 			case seen[r.id]:
 				c.fail(r.pos, "", "needs names %s twice", quote(r.id))
 				continue
 			}
 			seen[r.id] = true
+			j.Needs = append(j.Needs, need)
+		}
+		if !j.Foreach.feeds() {
+			continue
+		}
+		of, what := j.Foreach.of, j.Foreach.Source.String()
+		switch need := c.byID[of.id]; {
+		case need == nil:
+			unknown(of, what)
+		case need == j:
+			c.fail(of.pos, "", "%s names the job itself", what)
+		default:
+			j.Foreach.Of = need
 			j.Needs = append(j.Needs, need)
 		}
 	}

@@ -136,7 +136,7 @@ func TestParse_FillsTheFile(t *testing.T) {
 	want := head{
 		Path: "testdata/good/full.yaml", Dir: "testdata/good", Name: "everything (built)",
 		Output: "none", Halt: "soon,fail=10%", Workers: 4, Deadline: 90 * time.Minute,
-		Worker: Worker{Pos: Pos{6, 9}, Command: []string{"./resizer", "-v"}, StartTimeout: 10 * time.Second},
+		Worker: Worker{Pos: Pos{6, 9}, Command: []string{"./resizer", "-v"}, StartTimeout: 10 * time.Second, Threads: 1, StuckAfter: StuckAfter},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("file differs (-want +got):\n%s", diff)

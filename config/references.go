@@ -1,9 +1,15 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // references checks what a job's templates refer to, as far as the file tells.
 func (c *checker) references(j *Job) {
+	if f := j.Foreach; f != nil && f.Source == FromJob && f.Of != nil && f.Of.Foreach == nil {
+		c.fail(f.of.pos, "lines_of takes what it prints", "from names %s, which has no foreach, and so no items", quote(f.of.id))
+	}
 	if j.Foreach != nil && j.Matrix != nil {
 		if n, known := j.Foreach.Count(); known && j.Matrix.Len() > 0 && n > maxInstances/int64(j.Matrix.Len()) {
 			c.fail(j.Foreach.Pos, "", "foreach and matrix make more than 2^53 instances")
@@ -46,33 +52,80 @@ func (c *checker) reference(j *Job, t *Template, r ref) (msg, hint string) {
 			return fmt.Sprintf("there is no axis %q", r.path[0]), didYouMean(c.near(r.path[0], axes))
 		}
 	case rootItems:
-		return "items come with chunk, which is not available yet", "write {{.item}}"
+		switch {
+		case j.Foreach == nil:
+			return fmt.Sprintf("job %s has no foreach", j.ID), ""
+		case !j.Chunk.Given():
+			return fmt.Sprintf("job %s takes one item at a time, chunk is missing", j.ID), "write {{.item}}"
+		case len(r.path) > 0:
+			return "items are a list, which has no fields", "write {{range .items}}"
+		}
 	case rootItem:
-		return j.itemReference(t, r)
+		switch {
+		case j.Foreach == nil:
+			return fmt.Sprintf("job %s has no foreach", j.ID), ""
+		case j.Chunk.Given():
+			return fmt.Sprintf("job %s takes its items in chunks", j.ID), "write {{.items}}"
+		}
+		return c.itemReference(j, t, r)
 	}
 	return "", ""
 }
 
-// itemReference checks a reference to the item against the source of items.
-func (j *Job) itemReference(t *Template, r ref) (msg, hint string) {
-	if j.Foreach == nil {
-		return fmt.Sprintf("job %s has no foreach", j.ID), ""
+// origin finds the source from which the items of a chain of jobs come first.
+func (c *checker) origin(f *Foreach) *Foreach {
+	var path []*Foreach
+	for f.Source == FromJob && f.Of != nil && f.Of.Foreach != nil {
+		if o := c.origins[f]; o != nil {
+			f = o
+			break
+		}
+		if c.origins == nil {
+			c.origins = make(map[*Foreach]*Foreach)
+		}
+		c.origins[f] = f // where a cycle ends, which was reported
+		path = append(path, f)
+		f = f.Of.Foreach
 	}
+	for _, p := range path {
+		c.origins[p] = f
+	}
+	return f
+}
+
+// itemReference checks a reference to the item against the source of items.
+func (c *checker) itemReference(j *Job, t *Template, r ref) (msg, hint string) {
 	if len(r.path) == 0 {
 		return "", ""
 	}
-	switch j.Foreach.Source {
-	case FromLines, FromNul, FromGlob, FromRange:
-		return fmt.Sprintf("the items of %s have no fields", j.Foreach.Source), "write {{.item}}"
+	f := c.origin(j.Foreach)
+	switch f.Source {
+	case FromLines, FromNul, FromGlob, FromRange, FromLinesOf:
+		return fmt.Sprintf("the items of %s have no fields", f.Source), "write {{.item}}"
+	case FromCSV:
+		if len(r.path) > 1 {
+			return "the fields of csv are texts, and have no fields", ""
+		}
 	case FromList:
 		// Conditions in a template may keep it from items that lack the field.
 		if t.pool != nil {
 			break
 		}
-		for i, item := range j.Foreach.List {
-			if _, err := t.look(r, &Scope{Item: item}); err != nil {
-				return fmt.Sprintf("item %d of the list has no field %q", i, r.path[0]), ""
+		lacks := -1
+		for i, item := range f.List {
+			_, err := t.look(r, &Scope{Item: item})
+			switch {
+			case err == nil && f != j.Foreach:
+				return "", "" // the jobs before may pass on just those that have it
+			case err != nil && lacks < 0:
+				lacks = i
 			}
+		}
+		if lacks >= 0 && f != j.Foreach {
+			return fmt.Sprintf("no item of the list has a field %q", strings.Join(r.path, ".")), ""
+		}
+		if lacks >= 0 {
+			return fmt.Sprintf("item %d of the list has no field %q", lacks, strings.Join(r.path, ".")), ""
 		}
 	}
 	return "", ""

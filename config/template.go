@@ -94,6 +94,11 @@ func (t *Template) Uses(root string) bool {
 
 func (t *Template) usesRoot(r root) bool { return t.uses&(1<<r) != 0 }
 
+// isItems reports whether the template is exactly {{.items}}.
+func (t *Template) isItems() bool {
+	return len(t.parts) == 1 && t.parts[0].ref.root == rootItems && len(t.parts[0].ref.path) == 0
+}
+
 // Text expands the template. Scalars print as they were written, lists and maps
 // as JSON; what it inserts is never expanded again. An error is an [*Error] at
 // the template's place.

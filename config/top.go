@@ -21,7 +21,7 @@ var topKeys = newKeyset("at the top of the file",
 	key[*top]{name: "inherit_env", read: func(c *checker, n *yaml.Node, t *top) { t.InheritEnv = c.inheritEnv(n) }},
 	key[*top]{name: "workers", read: func(c *checker, n *yaml.Node, t *top) { t.Workers, _ = c.positive(n, "workers") }},
 	key[*top]{name: "worker", read: func(c *checker, n *yaml.Node, t *top) { t.Worker = c.worker(n) }},
-	key[*top]{name: "resources", later: true, read: readResources},
+	key[*top]{name: "resources", read: readResources},
 	key[*top]{name: "queues", read: readQueues},
 	key[*top]{name: "locks", read: readLocks},
 	key[*top]{name: "deadline", read: func(c *checker, n *yaml.Node, t *top) { t.Deadline, _ = c.duration(n, "deadline", 1) }},
@@ -117,14 +117,7 @@ func readHalt(c *checker, n *yaml.Node, t *top) {
 }
 
 func readOutput(c *checker, n *yaml.Node, t *top) {
-	s, ok := c.oneOf(n, "output", OutputGroup, "live", "order", OutputNone)
-	switch {
-	case !ok:
-	case s == OutputGroup || s == OutputNone:
-		t.Output = s
-	default:
-		c.later(posOf(n), "output "+s)
-	}
+	t.Output, _ = c.oneOf(n, "output", OutputGroup, OutputLive, OutputOrder, OutputNone)
 }
 
 // env reads declared variables of the environment.

@@ -29,6 +29,9 @@ type Init struct {
 	Args Value // never expanded; null: none
 }
 
+// MaxThreads is how many jobs one worker can run at a time, as package pool has it.
+const MaxThreads = 64
+
 // StuckAfter is how long a worker may not answer heartbeats before it is killed
 // when the file does not say.
 const StuckAfter = 60 * time.Second
@@ -44,14 +47,25 @@ var workerKeys = newKeyset("in worker",
 			w.StartTimeout = d
 		}
 	}},
-	key[*Worker]{name: "init", later: true, read: readInit},
-	key[*Worker]{name: "max_jobs", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.positive(n, "max_jobs") }},
-	key[*Worker]{name: "max_age", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.duration(n, "max_age", 1) }},
-	key[*Worker]{name: "max_memory", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.size(n, "max_memory") }},
-	key[*Worker]{name: "idle_timeout", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.duration(n, "idle_timeout", 1) }},
-	key[*Worker]{name: "spares", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.integer(n, "spares", 0, maxCount) }},
-	key[*Worker]{name: "threads", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.positive(n, "threads") }},
-	key[*Worker]{name: "stuck_after", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.duration(n, "stuck_after", 1) }},
+	key[*Worker]{name: "init", read: readInit},
+	key[*Worker]{name: "max_jobs", read: func(c *checker, n *yaml.Node, w *Worker) { w.MaxJobs, _ = c.positive(n, "max_jobs") }},
+	key[*Worker]{name: "max_age", read: func(c *checker, n *yaml.Node, w *Worker) { w.MaxAge, _ = c.duration(n, "max_age", 1) }},
+	key[*Worker]{name: "max_memory", read: func(c *checker, n *yaml.Node, w *Worker) { w.MaxMemory = c.size(n, "max_memory") }},
+	key[*Worker]{name: "idle_timeout", read: func(c *checker, n *yaml.Node, w *Worker) { w.IdleTimeout, _ = c.duration(n, "idle_timeout", 1) }},
+	key[*Worker]{name: "spares", read: func(c *checker, n *yaml.Node, w *Worker) {
+		spares, _ := c.integer(n, "spares", 0, maxCount)
+		w.Spares = int(spares)
+	}},
+	key[*Worker]{name: "threads", read: func(c *checker, n *yaml.Node, w *Worker) {
+		if threads, ok := c.integer(n, "threads", 1, MaxThreads); ok {
+			w.Threads = int(threads)
+		}
+	}},
+	key[*Worker]{name: "stuck_after", read: func(c *checker, n *yaml.Node, w *Worker) {
+		if d, ok := c.duration(n, "stuck_after", 1); ok {
+			w.StuckAfter = d
+		}
+	}},
 	key[*Worker]{name: "limits", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.limits(n) }},
 	key[*Worker]{name: "isolation", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.isolation(n, "isolation") }},
 	key[*Worker]{name: "require_isolation", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.isolation(n, "require_isolation") }},
@@ -62,7 +76,7 @@ func (c *checker) worker(n *yaml.Node) *Worker {
 	if c.bad[n] {
 		return nil
 	}
-	w := &Worker{Pos: posOf(n), StartTimeout: StartTimeout}
+	w := &Worker{Pos: posOf(n), StartTimeout: StartTimeout, Threads: 1, StuckAfter: StuckAfter}
 	switch n.Kind {
 	case yaml.SequenceNode:
 		w.Command = c.command(n, "worker")
@@ -100,17 +114,28 @@ func (c *checker) command(n *yaml.Node, what string) []string {
 	return argv
 }
 
-// taskInit is the map of `init` while it is checked.
-type taskInit struct{ task bool }
-
 var initKeys = newKeyset("in init",
-	key[*taskInit]{name: "task", read: func(c *checker, n *yaml.Node, i *taskInit) { c.taskName(n); i.task = true }},
-	key[*taskInit]{name: "args", read: func(c *checker, n *yaml.Node, _ *taskInit) { c.value(n) }},
+	key[*Init]{name: "task", read: func(c *checker, n *yaml.Node, i *Init) { i.Task = c.taskName(n) }},
+	key[*Init]{name: "args", read: func(c *checker, n *yaml.Node, i *Init) {
+		c.noRoots(n, "init")
+		i.Args, _ = c.value(n)
+	}},
 )
 
-func readInit(c *checker, n *yaml.Node, _ *Worker) {
-	var i taskInit
-	if _, ok := initKeys.read(c, n, "init", &i); ok && !i.task {
+func readInit(c *checker, n *yaml.Node, w *Worker) {
+	w.Init = &Init{Pos: posOf(n)}
+	if set, ok := initKeys.read(c, n, "init", w.Init); ok && !initKeys.has(set, "task") {
 		c.failNode(n, "", "init has no task")
+	}
+}
+
+// noRoots refuses texts that were meant as templates, which what belongs to a
+// worker cannot be.
+func (c *checker) noRoots(n *yaml.Node, what string) {
+	if n.Kind == yaml.ScalarNode && hasRoot(n.Value) {
+		c.failBad(n, "a worker serves many instances", "templates are not expanded in %s", what)
+	}
+	for _, e := range n.Content {
+		c.noRoots(e, what)
 	}
 }
