@@ -37,15 +37,14 @@ func (o *Object) Close() []byte {
 	return o.B
 }
 
-// Name begins a field; its value is appended to B next. The name is written as it
-// is, so it must need no escapes.
+// Name begins a field; its value is appended to B next. A name may be any text,
+// and is escaped as AppendQuoted says.
 func (o *Object) Name(name string) {
 	if n := len(o.B); n > 0 && o.B[n-1] != '{' {
 		o.B = append(o.B, ',')
 	}
-	o.B = append(o.B, '"')
-	o.B = append(o.B, name...)
-	o.B = append(o.B, '"', ':')
+	o.B, _ = AppendQuoted(o.B, name)
+	o.B = append(o.B, ':')
 }
 
 // Text adds a text, escaped if it is not UTF-8.
@@ -90,22 +89,27 @@ func (o *Object) Time(name string, t time.Time) {
 // Item adds an item with its type. Of one whose text is longer than limit it
 // adds the beginning, as a text, and its length as "item_bytes".
 func (o *Object) Item(v config.Value, limit int) {
-	text := v.Text()
-	switch {
-	case len(text) > limit:
+	if text := v.Text(); len(text) > limit {
 		o.Text("item", text[:limit])
 		o.Int("item_bytes", int64(len(text)))
 		return
-	case v.Type() == config.Text:
-		o.Text("item", text)
+	}
+	o.Value("item", v)
+}
+
+// Value adds a value with its type. A list or map that holds a text which is not
+// UTF-8 is added as a text itself, its JSON, escaped.
+func (o *Object) Value(name string, v config.Value) {
+	if v.Type() == config.Text {
+		o.Text(name, v.Text())
 		return
 	}
-	o.Name("item")
+	o.Name(name)
 	from := len(o.B)
 	o.B = v.AppendJSON(o.B)
 	if !utf8.Valid(o.B[from:]) {
 		o.B = o.B[:from]
-		o.B, _ = AppendQuoted(o.B, text)
-		o.escaped = append(o.escaped, "item")
+		o.B, _ = AppendQuoted(o.B, v.Text())
+		o.escaped = append(o.escaped, name)
 	}
 }
