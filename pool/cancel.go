@@ -51,10 +51,13 @@ func (p *Pool) cancel(j *Job, a *actions) CancelState {
 		s.class.queue.remove(j)
 		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: s.attempt})
 		return Dequeued
+	case jobReserving:
+		p.forgetReserving(j)
+		p.narrow(j, a)
+		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: s.attempt})
+		return Dequeued
 	case jobWaiting:
-		p.waiting[j].Stop()
-		delete(p.waiting, j)
-		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled between two attempts", ExitCode: -1, Attempt: s.attempt})
+		p.endWait(j, a)
 		return Dequeued
 	case jobFlying:
 		return s.w.interrupt(j, a)

@@ -12,6 +12,7 @@ type class struct {
 	isCommand bool
 
 	queue    backlog
+	wide     []*Job      // have the slots that they take, and wait for a worker
 	workers  []*worker   // alive, in any state
 	idle     []*worker   // ready, without a slot; the one that was used last is last
 	chores   *time.Timer // looks for workers that have been idle for too long; nil = none is due

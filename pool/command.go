@@ -49,14 +49,16 @@ func (p *Pool) runCommand(j *Job) {
 	p.mu.Lock()
 	delete(p.running, c)
 	p.leaked = append(p.leaked, r.Leaked...)
+	slot, more := int(s.slot), s.wide // from complete on j may be the caller's again
+	s.wide = nil
 	p.mu.Unlock()
-	slot := int(s.slot)
 	p.complete(j, r)
 	c.stdout.close()
 	c.stderr.close()
 	var a actions
 	p.mu.Lock()
 	p.vacate(slot, &a)
+	p.vacateAll(more, &a)
 	p.mu.Unlock()
 	a.run(p)
 }

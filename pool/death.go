@@ -51,6 +51,9 @@ func (w *worker) end(cause error) {
 	}
 	for id := w.flight.first; id < w.flight.next; id++ {
 		j := w.flight.take(id)
+		if j != nil && j.isWide() {
+			p.narrow(j, &a)
+		}
 		switch {
 		case j == nil || j == w.init:
 		case id <= w.sentID && (begun(id) || j.pending.timedOut):
@@ -184,7 +187,7 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 		Outcome: Crashed, Evidence: evidence,
 		ExitCode: w.status.Code, Signal: int(w.status.Signal), Core: w.status.Core,
 		Attempt: s.attempt + 1, Slot: int(s.slot), Worker: w.name, PID: w.pid(),
-		Start: s.sent, Wall: time.Since(w.startOf(j)), Leaked: w.status.Leaked,
+		Start: s.sentAt(), Wall: time.Since(w.startOf(j)), Leaked: w.status.Leaked,
 	}
 	if w.page != nil && j.Items > 0 {
 		r.item = w.page.ItemOf(s.id)
@@ -278,10 +281,10 @@ func (w *worker) startOf(j *Job) time.Time {
 			return r.at
 		}
 	}
-	if w.mark.After(j.pending.sent) {
+	if w.mark.After(j.pending.sentAt()) {
 		return w.mark
 	}
-	return j.pending.sent
+	return j.pending.sentAt()
 }
 
 // evidence says how the worker ended, for people.
@@ -398,6 +401,10 @@ func (p *Pool) startFailed(c *class, cause error, a *actions) {
 	c.announce()
 	for c.queue.len() > 0 {
 		j := c.queue.popFront()
+		a.finish(j, c.givenUp(j))
+	}
+	for _, j := range p.dropReservers(c) {
+		p.narrow(j, a)
 		a.finish(j, c.givenUp(j))
 	}
 }

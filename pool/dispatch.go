@@ -65,6 +65,9 @@ func (p *Pool) completeAll(all []ended) {
 // dispatch gives work to whoever can take it, after something has changed for
 // class c: a job came, a worker became ready or less busy. The caller holds mu.
 func (p *Pool) dispatch(c *class, a *actions) {
+	if len(c.wide) > 0 {
+		p.assign(c, a)
+	}
 	for len(p.free) > 0 && c.queue.len() > 0 {
 		if !p.occupy(c, a) {
 			break
@@ -88,7 +91,16 @@ func (p *Pool) vacate(slot int, a *actions) {
 		return
 	}
 	p.free = append(p.free, slot)
+	p.collect(a)
 	p.allot(a)
+}
+
+// takeSlot takes a free slot; there has to be one. The caller holds mu.
+func (p *Pool) takeSlot() int {
+	slot := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
+	p.taken[slot] = true
+	return slot
 }
 
 // allot gives free slots to the classes whose first jobs have waited longest. The
@@ -114,23 +126,21 @@ func (c *class) able() bool {
 }
 
 // occupy uses a free slot for the first job of a class that has one: for an idle
-// worker, a new one, or a command. It reports false when the class has no use for
+// worker, a new one, or a command, or as the first of several. It reports false when the class has no use for
 // it now.
 func (p *Pool) occupy(c *class, a *actions) bool {
 	if !c.able() {
 		return false
 	}
+	if c.queue.front().isWide() {
+		p.reserve(c, a)
+		return true
+	}
 	// It is taken first: what follows may free others, and give them away.
-	slot := p.free[len(p.free)-1]
-	p.free = p.free[:len(p.free)-1]
-	p.taken[slot] = true
+	slot := p.takeSlot()
 	switch {
 	case c.isCommand:
-		j := c.queue.popFront()
-		p.wg.Add(1)
-		j.pending.state = jobRunning
-		j.pending.slot = int32(slot)
-		a.commands = append(a.commands, j)
+		p.launch(c.queue.popFront(), slot, a)
 	case c.wakes(a):
 		w := c.idle[len(c.idle)-1]
 		c.idle = c.idle[:len(c.idle)-1]
@@ -148,13 +158,24 @@ func (p *Pool) occupy(c *class, a *actions) bool {
 	return true
 }
 
+// launch starts a command in a slot. The caller holds mu.
+func (p *Pool) launch(j *Job, slot int, a *actions) {
+	p.wg.Add(1)
+	j.pending.state = jobRunning
+	j.pending.slot = int32(slot)
+	a.commands = append(a.commands, j)
+}
+
 // fairness is how long the jobs of one class may keep the slots from those of
 // another.
 const fairness = 250 * time.Millisecond
 
 // yields reports whether w should not be given more, because another class has
-// no slot and has been waiting while w's was served.
+// no slot and has been waiting while w's was served, or a wide job collects slots.
 func (p *Pool) yields(w *worker) bool {
+	if j := p.reserving; j != nil {
+		return j.pending.class == w.class || time.Since(w.since) >= fairness
+	}
 	if len(p.order) <= 2 && p.commands.queue.len() == 0 || time.Since(w.since) < fairness {
 		return false
 	}
@@ -187,11 +208,11 @@ func (p *Pool) refill(w *worker, a *actions) {
 	if (w.alone || w.led || w.slot > p.slots) && w.flight.n > 0 {
 		return
 	}
-	if w.flight.n == 0 && (c.queue.len() == 0 || w.slot > p.slots || p.yields(w)) {
+	if w.flight.n == 0 && (c.queue.len() == 0 || w.slot > p.slots || c.queue.front().isWide() || p.yields(w)) {
 		p.rest(w, a)
 		return
 	}
-	if c.queue.len() == 0 || w.flight.n > 0 && p.yields(w) {
+	if c.queue.len() == 0 || c.queue.front().isWide() || w.flight.n > 0 && p.yields(w) {
 		return
 	}
 	window := c.window(w)
@@ -207,43 +228,59 @@ func (p *Pool) refill(w *worker, a *actions) {
 	room = min(room, w.jobsLeft())
 	for range min(room, c.queue.len()) {
 		j := c.queue.front()
-		if j.pending.alone && w.flight.n > 0 {
-			break // when what it has is done
+		if j.isWide() || j.pending.alone && w.flight.n > 0 {
+			break // when it has its slots; when what the worker has is done
 		}
-		inline := int64(len(j.Payload))
-		if inline > ipc.MaxInline {
-			inline = 0 // its chunks wait for credit one by one
-		}
-		if w.credit >= 0 && inline > w.credit {
-			if w.flight.n > 0 {
-				break // until the worker grants more, as it does when it starts a job
-			}
-			inline = 0 // it starts none: this one is sent as far as there is credit
+		inline, ok := w.inline(j)
+		if !ok {
+			break // until the worker grants more, as it does when it starts a job
 		}
 		c.queue.popFront()
-		s := &j.pending
-		s.state = jobFlying
-		s.w, s.slot, s.reserved = w, int32(w.slot), 0
-		if w.flight.n == 0 {
-			w.mark = time.Now()
-		}
-		s.id = w.flight.add(j)
-		w.sendq = append(w.sendq, j)
-		w.sent++
-		if w.credit >= 0 {
-			w.credit -= inline
-			s.reserved = int32(inline)
-		}
-		if !s.leads || w.flight.n > 1 {
-			w.readOn()
-		}
-		if s.alone {
+		w.give(j, inline)
+		if j.pending.alone {
 			w.alone = true
 			break
 		}
 	}
 	w.kick(a)
 	p.watch()
+}
+
+// inline is how many bytes of a job's payload travel with it. It reports false
+// when there is no credit for them now. The caller holds mu.
+func (w *worker) inline(j *Job) (n int64, ok bool) {
+	n = int64(len(j.Payload))
+	if n > ipc.MaxInline {
+		n = 0 // its chunks wait for credit one by one
+	}
+	if w.credit >= 0 && n > w.credit {
+		if w.flight.n > 0 {
+			return 0, false
+		}
+		n = 0 // the worker starts no job: this one is sent as far as there is credit
+	}
+	return n, true
+}
+
+// give adds a job to what waits to be sent, with credit for so many bytes. The
+// caller holds mu.
+func (w *worker) give(j *Job, inline int64) {
+	s := &j.pending
+	s.state = jobFlying
+	s.w, s.slot, s.reserved = w, int32(w.slot), 0
+	if w.flight.n == 0 {
+		w.mark = time.Now()
+	}
+	s.id = w.flight.add(j)
+	w.sendq = append(w.sendq, j)
+	w.sent++
+	if w.credit >= 0 {
+		w.credit -= inline
+		s.reserved = int32(inline)
+	}
+	if !s.leads || w.flight.n > 1 {
+		w.readOn()
+	}
 }
 
 // rest takes the slot from a worker that has nothing to do.
@@ -260,6 +297,9 @@ func (p *Pool) rest(w *worker, a *actions) {
 	w.rested = time.Now()
 	w.class.tidyLater(w.rested)
 	p.trim(a)
+	if len(w.class.wide) > 0 {
+		p.assign(w.class, a)
+	}
 	if slot > 0 {
 		p.vacate(slot, a)
 	}

@@ -1,6 +1,10 @@
 package pool
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // SetFrameTime changes the time that a frame may take to arrive.
 func (c *Config) SetFrameTime(f func(time.Duration) time.Duration) { c.frameTime = f }
@@ -13,4 +17,49 @@ func (p *Pool) Classes() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.order)
+}
+
+// AuditSlots finds slots that two have, or that somebody has and that are free.
+func (p *Pool) AuditSlots() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	owners := map[int]string{}
+	own := func(slot int, who string) error {
+		switch {
+		case owners[slot] != "":
+			return fmt.Errorf("slot %d is that of %s and of %s", slot, owners[slot], who)
+		case p.taken[slot] == (who == "nobody"):
+			return fmt.Errorf("slot %d of %s: taken is %v", slot, who, p.taken[slot])
+		}
+		owners[slot] = who
+		return nil
+	}
+	var err error
+	for _, slot := range p.free {
+		err = errors.Join(err, own(slot, "nobody"))
+	}
+	all := p.reservers(nil)
+	for _, w := range p.workers {
+		if w.slot > 0 {
+			err = errors.Join(err, own(w.slot, w.name))
+		}
+		all = w.jobsOf(all)
+	}
+	for c := range p.running {
+		all = append(all, c.j)
+		if c.j.pending.state == jobRunning {
+			err = errors.Join(err, own(int(c.j.pending.slot), label(c.j)))
+		}
+	}
+	for _, j := range all {
+		if w := j.pending.wide; w != nil {
+			for _, slot := range w.slots {
+				err = errors.Join(err, own(slot, label(j)))
+			}
+		}
+	}
+	if p.reserving != nil && len(p.free) > 0 {
+		err = errors.Join(err, fmt.Errorf("%s collects slots, and %d are free", label(p.reserving), len(p.free)))
+	}
+	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 
 	"github.com/feac4032/multiproc/ipc"
@@ -19,11 +18,17 @@ type Future[Out any] struct {
 	task  func([]byte) (Out, error)
 	mu    sync.Mutex
 	done  chan struct{} // made when somebody waits
-	then  []*func()     // called once it has ended, by the goroutine that ended it
+	then  *callback     // called once it has ended, by the goroutine that ended it
 	value []byte
 	err   error
 	room  [71]byte // for a short argument, and then for a short result; the whole has 512 bytes
 	ended bool
+}
+
+// callback is a function that waits for the end of a future, in a list.
+type callback struct {
+	call func()
+	next *callback
 }
 
 // Submit gives a task to the pool and returns its future, without waiting for a
@@ -147,8 +152,8 @@ func (f *Future[Out]) end(j *Job, r *Result) {
 	then := f.then
 	f.then = nil
 	f.mu.Unlock()
-	for _, call := range then {
-		(*call)()
+	for ; then != nil; then = then.next {
+		then.call()
 	}
 }
 
@@ -161,12 +166,18 @@ func (f *Future[Out]) whenEnded(call func()) (forget func()) {
 		call()
 		return func() {}
 	}
-	f.then = append(f.then, &call)
+	own := &callback{call, f.then}
+	f.then = own
 	f.mu.Unlock()
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.then = slices.DeleteFunc(f.then, func(c *func()) bool { return c == &call })
+		for c := &f.then; *c != nil; c = &(*c).next {
+			if *c == own {
+				*c = own.next
+				return
+			}
+		}
 	}
 }
 

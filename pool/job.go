@@ -35,6 +35,15 @@ type Job struct {
 	// error ends the job as Failed.
 	Prepare func(j *Job, attempt, slot int) error
 
+	// Slots is how many slots an attempt takes, for its whole time; 0 = 1. A job that
+	// takes several gets the slots that become free, one by one, once all that stood
+	// ahead of it in its class have started, and it has waited longer than the first
+	// job of any other class: narrow ones do not starve it, and have all slots but
+	// those that it has got. Result.Slot is the lowest. As a task it is alone in its
+	// worker. More than the pool has is ErrJob; see Resize for one that waits when it
+	// comes to that.
+	Slots int
+
 	// Priority orders the jobs of a class that wait: higher ones first, equal ones
 	// first come, first served. It does not order classes.
 	Priority int
@@ -62,6 +71,11 @@ type Job struct {
 	// Retrying, if not nil, is called when an attempt will be followed by another
 	// one, after the given time. The Result is valid during the call.
 	Retrying func(j *Job, r *Result, after time.Duration)
+	// Again, if not nil, is called when the time after Retrying is over, in place of
+	// queueing the job: it then waits, without a slot, until its owner calls
+	// Pool.Again, as one does that gives away more than slots. It can be cancelled
+	// meanwhile. It must not block: the end of a job that is cancelled waits for it.
+	Again func(j *Job)
 	// Progress, if not nil, is called with what the task reports by worker.Progress,
 	// as msgpack, in order. The payload is valid during the call. It must not block.
 	Progress func(j *Job, payload []byte)

@@ -149,7 +149,7 @@ func (w *worker) recall(a *actions) {
 	unsent := w.sendq
 	w.sendq = nil
 	for _, j := range unsent {
-		w.unsend(j)
+		w.unsend(j, a)
 	}
 	w.p.putBack(unsent, a)
 	for id := max(w.startedUpTo()+1, w.flight.first); id <= w.sentID; id++ {
@@ -177,7 +177,7 @@ func (w *worker) interrupt(j *Job, a *actions) CancelState {
 	switch i := slices.Index(w.sendq, j); {
 	case i >= 0:
 		w.sendq = slices.Delete(w.sendq, i, i+1)
-		w.unsend(j)
+		w.unsend(j, a)
 		a.finish(j, cancelledEarly(j))
 		w.p.refill(w, a)
 		return Dequeued

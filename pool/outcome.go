@@ -31,6 +31,7 @@ const (
 // Refinements of an outcome, in Result.Which.
 const (
 	WhichSpawn  = "spawn"  // Failed: the command could not be started
+	WhichSlots  = "slots"  // Failed: it takes more slots than Resize has left
 	WhichInput  = "input"  // Failed: Prepare could not make the attempt
 	WhichPanic  = "panic"  // Failed: the task panicked
 	WhichFatal  = "fatal"  // Crashed: a fatal error of the Go runtime

@@ -41,16 +41,17 @@ type Pool struct {
 	own       *class // of Config.Program
 	slots     int    // see Resize
 	free      []int  // those that nobody has, the lowest last
+	reserving *Job   // collects slots; nil = none does
 	taken     []bool // by number: those that somebody has, also ones that are to go
 	workers   []*worker
 	running   map[*command]struct{}
-	outlets   []*outlet            // for commands, not in use
-	waiting   map[*Job]*time.Timer // for their next attempt
-	open      int                  // jobs that Done has not been called for
-	seq       uint64               // of the last job that was queued
-	names     int                  // of workers, so far
-	lost      int                  // workers that ended unasked
-	stats     Stats                // what counts from the beginning on
+	outlets   []*outlet         // for commands, not in use
+	waiting   map[*Job]*backoff // for their next attempt
+	open      int               // jobs that Done has not been called for
+	seq       uint64            // of the last job that was queued
+	names     int               // of workers, so far
+	lost      int               // workers that ended unasked
+	stats     Stats             // what counts from the beginning on
 	ended     map[Outcome]uint64
 	works     []work // the monitor's
 	closed    bool
@@ -75,6 +76,8 @@ type pendingState struct {
 	slot      int32
 	writing   int32 // goroutines that write the payload in chunks; atomic
 
+	wide *wide // its slots beyond slot; while it is reserving, all that it has; nil = none
+
 	w  *worker // in flight: in this worker, under this id
 	id uint64
 	c  *command // running: as this command
@@ -84,20 +87,23 @@ type pendingState struct {
 	told      telling
 	cancelled bool
 	timedOut  bool
-	recalled  bool      // asked back, unless it has started
-	alone     bool      // a worker with several threads died under it: it is not to have company
-	sent      time.Time // when the attempt was given away
+	recalled  bool          // asked back, unless it has started
+	alone     bool          // a worker with several threads died under it: it is not to have company
+	sent      time.Duration // from epoch to when the attempt was given away
 }
+
+func (s *pendingState) sentAt() time.Time { return epoch.Add(s.sent) }
 
 type jobState uint8
 
 const (
-	jobNew     jobState = iota
-	jobQueued           // in its class's queue
-	jobFlying           // in a worker's flight
-	jobRunning          // as a command
-	jobWaiting          // for its next attempt
-	jobEnding           // without a worker; complete will be called for it
+	jobNew       jobState = iota
+	jobQueued             // in its class's queue
+	jobReserving          // taken from there, and collects slots, or has them and waits for a worker
+	jobFlying             // in a worker's flight
+	jobRunning            // as a command
+	jobWaiting            // for its next attempt
+	jobEnding             // without a worker; complete will be called for it
 	jobDone
 )
 
@@ -123,7 +129,7 @@ func New(ctx context.Context, cfg Config) (*Pool, error) {
 		classes:   make(map[string]*class),
 		byProgram: make(map[*Program]*class),
 		running:   make(map[*command]struct{}),
-		waiting:   make(map[*Job]*time.Timer),
+		waiting:   make(map[*Job]*backoff),
 		drained:   make(chan struct{}),
 		gone:      make(chan struct{}),
 		stdout:    &sharedWriter{w: cfg.Stdout},
@@ -229,6 +235,10 @@ func (p *Pool) goOn(j *Job, attempts, deaths int, after time.Duration) error {
 		p.mu.Unlock()
 		return ErrClosed
 	}
+	if j.Slots > p.slots {
+		defer p.mu.Unlock()
+		return tooWideError(j, p.slots)
+	}
 	c := p.commands
 	if !j.isCommand() {
 		c = p.classOf(j.Program)
@@ -260,6 +270,8 @@ func (j *Job) check() error {
 		return fmt.Errorf("%w: %s has neither a task nor a command", ErrJob, label(j))
 	case j.Task != "" && j.Command != nil:
 		return fmt.Errorf("%w: %s has both a task and a command", ErrJob, label(j))
+	case j.Slots < 0:
+		return fmt.Errorf("%w: %s takes %d slots, want 0 or more", ErrJob, label(j), j.Slots)
 	case j.Items < 0 || j.Items > ipc.MaxItems || j.Items > 0 && j.isCommand():
 		return fmt.Errorf("%w: %s has %d items", ErrJob, label(j), j.Items)
 	case len(j.Task) > ipc.MaxName || len(j.Label) > ipc.MaxName || len(j.Key) > ipc.MaxName:

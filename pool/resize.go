@@ -8,7 +8,9 @@ const maxSlots = 1 << 20
 // Resize changes the number of slots to n, at least 1, as if Config.Workers had
 // been that. It does not wait. New slots are used at once. Of slots that go, those
 // in use are given up when their job is done: nothing is interrupted, and what
-// waited in their workers goes elsewhere. Their workers end. Errors: ErrClosed, or
+// waited in their workers goes elsewhere. Their workers end. A job that waits, and
+// takes more slots than there are now, ends as Failed, WhichSlots, when its turn
+// has come. Errors: ErrClosed, or
 // that n cannot be meant.
 func (p *Pool) Resize(n int) error {
 	if n < 1 || n > maxSlots {
@@ -21,6 +23,7 @@ func (p *Pool) Resize(n int) error {
 		return ErrClosed
 	}
 	p.slots = n
+	p.requeueReservers()
 	p.freeSlots()
 	for _, w := range p.workers {
 		if w.slot > n && w.flight.n > w.threads && w.cancels && w.state == workerReady && !w.dead {

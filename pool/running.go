@@ -26,8 +26,8 @@ func (w *worker) observe(now time.Time, lost time.Duration) {
 			continue
 		}
 		*r = started{id, now}
-		if j := w.flight.get(id); j != nil && w.flight.n == 1 && j.pending.sent.After(w.mark) {
-			r.at = j.pending.sent
+		if j := w.flight.get(id); j != nil && w.flight.n == 1 && j.pending.sentAt().After(w.mark) {
+			r.at = j.pending.sentAt()
 		}
 	}
 }
@@ -53,8 +53,8 @@ func (w *worker) observeSent(now time.Time, lost time.Duration) {
 				r.at = w.runs[k].at.Add(lost)
 			}
 		}
-		if w.flight.n == 1 && j.pending.sent.After(w.mark) {
-			r.at = j.pending.sent
+		if w.flight.n == 1 && j.pending.sentAt().After(w.mark) {
+			r.at = j.pending.sentAt()
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (w *worker) atWork(now time.Time, dst []work) []work {
 	if j == nil || w.flight.first > w.sentID {
 		return dst
 	}
-	for _, t := range []time.Time{j.pending.sent, w.mark, w.moved} {
+	for _, t := range []time.Time{j.pending.sentAt(), w.mark, w.moved} {
 		if t.After(last) {
 			last = t
 		}

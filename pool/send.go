@@ -105,7 +105,7 @@ func (w *worker) pick(caller bool) (jobs []*Job, control [][]byte, more bool) {
 	kept := jobs[:0]
 	for _, j := range jobs {
 		if j.pending.cancelled {
-			w.unsend(j)
+			w.unsend(j, &a)
 			a.finish(j, cancelledEarly(j))
 			continue
 		}
@@ -132,8 +132,9 @@ func (w *worker) takeOvertaking() [][]byte {
 
 // unsend takes a job out of the flight that was not sent; refill has to follow.
 // The caller holds mu.
-func (w *worker) unsend(j *Job) {
+func (w *worker) unsend(j *Job, a *actions) {
 	w.flight.take(j.pending.id)
+	w.p.narrow(j, a)
 	w.sent--
 	w.refund(j)
 	if w.leaving && w.flight.n == 0 {
@@ -262,7 +263,7 @@ func (w *worker) commit(encoded, rest []*Job, large *Job) (first *Job) {
 		w.partial = large.pending.id
 	}
 	var none actions // this goroutine has the right to write
-	now := time.Now()
+	now := time.Since(epoch)
 	for _, j := range encoded {
 		if j == nil {
 			continue
@@ -286,7 +287,7 @@ func (w *worker) commit(encoded, rest []*Job, large *Job) (first *Job) {
 func (w *worker) refuse(j *Job, err error) {
 	var a actions
 	w.p.mu.Lock()
-	w.unsend(j)
+	w.unsend(j, &a)
 	w.p.refill(w, &a)
 	w.p.mu.Unlock()
 	a.run(w.p)

@@ -184,6 +184,9 @@ func (w *worker) settle() error {
 			ans.job, init = nil, ans
 			continue
 		}
+		if ans.job.isWide() {
+			p.narrow(ans.job, &a)
+		}
 		if ans.msg.Status == ipc.StatusRecalled && !ans.cancelled && !ans.timedOut {
 			back = append(back, ans.job)
 			w.sent--
@@ -306,7 +309,7 @@ func (w *worker) report(ans *answer, took time.Duration) {
 	}
 	w.result = Result{
 		ExitCode: -1, Attempt: attempt, Slot: int(s.slot), Worker: w.name, PID: w.proc.PID(),
-		Start: s.sent, Wall: took,
+		Start: s.sentAt(), Wall: took,
 	}
 	r := &w.result
 	switch {
@@ -327,7 +330,7 @@ func (w *worker) report(ans *answer, took time.Duration) {
 		if f.Panic {
 			r.Which = WhichPanic
 		}
-		if m.Status == ipc.StatusCancelled && j.Timeout > 0 && !ans.cancelled && time.Since(s.sent) >= j.Timeout {
+		if m.Status == ipc.StatusCancelled && j.Timeout > 0 && !ans.cancelled && time.Since(s.sentAt()) >= j.Timeout {
 			ans.timedOut = true // the worker's own clock was first
 		}
 	}
@@ -397,7 +400,7 @@ func (p *Pool) count(c *class, outcome Outcome, n int) {
 
 // tryAgain decides about another attempt; without one the job is done.
 func (p *Pool) tryAgain(j *Job, r *Result) (time.Duration, bool) {
-	again := r.Outcome != OK && r.Outcome != Cancelled && r.Outcome != Poisoned && j.Retry.again(r)
+	again := r.Outcome != OK && r.Outcome != Cancelled && r.Outcome != Poisoned && r.Which != WhichSlots && j.Retry.again(r)
 	s := &j.pending
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -420,21 +423,11 @@ func (p *Pool) schedule(j *Job, after time.Duration) {
 	switch {
 	case p.killed || s.cancelled:
 		s.cancelled = true
-		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled between two attempts", ExitCode: -1, Attempt: s.attempt})
-	case after <= 0:
+		a.finish(j, cancelledBetween(j))
+	case after <= 0 && j.Again == nil:
 		p.enqueue(j, &a)
 	default:
-		s.state = jobWaiting
-		p.waiting[j] = time.AfterFunc(after, func() {
-			var a actions
-			p.mu.Lock()
-			if p.waiting[j] != nil && s.state == jobWaiting {
-				delete(p.waiting, j)
-				p.enqueue(j, &a)
-			}
-			p.mu.Unlock()
-			a.run(p)
-		})
+		p.wait(j, after)
 	}
 	p.mu.Unlock()
 	a.run(p)

@@ -124,6 +124,7 @@ func (p *Pool) jobs() (all []*Job) {
 	for _, c := range p.order {
 		all = c.queue.append(all)
 	}
+	all = append(all, p.reservers(nil)...)
 	for j := range p.waiting {
 		all = append(all, j)
 	}
@@ -203,11 +204,13 @@ func (p *Pool) Kill() {
 			a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt})
 		}
 	}
-	for j, timer := range p.waiting {
-		timer.Stop()
-		delete(p.waiting, j)
+	for _, j := range p.dropReservers(nil) {
+		p.narrow(j, &a) // nobody waits who could get them
 		j.pending.cancelled = true
-		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled between two attempts", ExitCode: -1, Attempt: j.pending.attempt})
+		a.finish(j, &Result{Outcome: Cancelled, Evidence: "cancelled before it started", ExitCode: -1, Attempt: j.pending.attempt})
+	}
+	for j := range p.waiting {
+		p.endWait(j, &a)
 	}
 	for _, w := range p.workers {
 		for _, j := range w.jobsOf(nil) {

@@ -9,8 +9,10 @@ import (
 // so; the rest is a state.
 type Stats struct {
 	Slots   int // right to run a job: Config.Workers, or what Resize has said
+	Free    int // slots that nobody has
+	Kept    int // slots that are kept for jobs which take several, and have not started
 	Queued  int // jobs that wait for a slot
-	Waiting int // jobs that wait for their next attempt, without a slot
+	Waiting int // jobs that wait for their next attempt, or for Pool.Again, without a slot
 	Running int // jobs that were sent to a worker, or run as a command, and have not ended
 
 	Workers []WorkerStats // alive, by age
@@ -55,11 +57,15 @@ func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.Slots, s.Waiting, s.Running = p.slots, len(p.waiting), len(p.running)
+	s.Slots, s.Free, s.Waiting, s.Running = p.slots, len(p.free), len(p.waiting), len(p.running)
 	s.Lost = uint64(p.lost)
 	s.Ended = maps.Clone(p.ended)
 	for _, c := range p.order {
 		s.Queued += c.queue.len()
+	}
+	for _, j := range p.reservers(nil) {
+		s.Queued++
+		s.Kept += len(j.pending.wide.slots)
 	}
 	for _, w := range p.workers {
 		ws := WorkerStats{

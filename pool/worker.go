@@ -285,6 +285,7 @@ func (w *worker) enter() {
 	default:
 		w.since = time.Now()
 		p.refill(w, &a)
+		p.assign(c, &a)
 	}
 	p.mu.Unlock()
 	a.run(p)
