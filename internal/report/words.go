@@ -1,0 +1,104 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/feac4032/multiproc/internal/text"
+)
+
+// what gives the items and the matrix' values of an instance for people, in at most
+// about limit bytes; "" without any.
+func (r *Row) what(limit int) string {
+	var b strings.Builder
+	switch {
+	case r.HasItem:
+		b.WriteString(text.Plain(r.Item.Text(), limit))
+	case len(r.Items) == 1:
+		b.WriteString(text.Plain(r.Items[0].Text(), limit))
+	case len(r.Items) > 1:
+		fmt.Fprintf(&b, "%s … %s, %s items", text.Plain(r.Items[0].Text(), limit/2),
+			text.Plain(r.Items[len(r.Items)-1].Text(), limit/2), text.Number(int64(len(r.Items))))
+	}
+	for i, f := range r.Matrix {
+		if b.Len() > limit {
+			b.WriteString(" …")
+			break
+		}
+		if i > 0 || b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%s=%s", text.Plain(f.Name, limit), text.Plain(f.Value.Text(), limit))
+	}
+	return b.String()
+}
+
+// why says in a line how an instance ended that was not ok.
+func (r *Row) why(limit int) string {
+	s := text.Plain(text.FirstLine(r.Evidence), limit)
+	var more []string
+	add := func(word string) {
+		if !strings.Contains(s, word) {
+			more = append(more, word)
+		}
+	}
+	if r.Limit > 0 {
+		if r.Observed > 0 {
+			add("observed " + strconv.FormatInt(r.Observed, 10))
+		}
+		add("limit " + strconv.FormatInt(r.Limit, 10))
+	}
+	switch {
+	case r.Signal > 0 && r.SignalName != "":
+		add(r.SignalName)
+	case r.Signal > 0:
+		add("signal " + strconv.Itoa(r.Signal))
+	case r.ExitCode > 0 && !strings.Contains(s, "code "+strconv.Itoa(r.ExitCode)):
+		add("exit code " + strconv.Itoa(r.ExitCode))
+	}
+	switch {
+	case s == "":
+		return strings.Join(more, ", ")
+	case len(more) == 0:
+		return s
+	}
+	return s + " (" + strings.Join(more, ", ") + ")"
+}
+
+// end gives the outcome, and what refines it.
+func (r *Row) end() string {
+	if r.Which == "" {
+		return r.Outcome
+	}
+	return r.Outcome + " (" + r.Which + ")"
+}
+
+// span prints a duration with two or three digits that matter.
+func span(d time.Duration) string {
+	switch {
+	case d >= 100*time.Hour:
+		return fmt.Sprintf("%.0f h", d.Hours())
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h %02d min", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d min %02d s", d/time.Minute, d%time.Minute/time.Second)
+	}
+	for _, u := range [...]struct {
+		unit time.Duration
+		name string
+	}{{time.Second, "s"}, {time.Millisecond, "ms"}, {time.Microsecond, "µs"}} {
+		if d >= u.unit || u.unit == time.Microsecond && d > 0 {
+			v := float64(d) / float64(u.unit)
+			switch {
+			case v >= 99.95:
+				return fmt.Sprintf("%.0f %s", v, u.name)
+			case v >= 9.995:
+				return fmt.Sprintf("%.1f %s", v, u.name)
+			}
+			return fmt.Sprintf("%.2f %s", v, u.name)
+		}
+	}
+	return "0 s"
+}
