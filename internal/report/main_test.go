@@ -93,4 +93,6 @@ func alone(t *testing.T, path string) {
 var opens = map[string]func(path string) (Sink, error){
 	"r.jsonl": OpenResults,
 	"r.csv":   OpenResults,
+	"r.xml":   func(path string) (Sink, error) { return OpenJUnit(path) },
+	"r.json":  func(path string) (Sink, error) { return OpenTrace(path, "run", begin) },
 }
