@@ -195,7 +195,7 @@ func (p *jsonParser) array(depth int) (Value, error) {
 
 func (p *jsonParser) object(depth int) (Value, error) {
 	var fields []Field
-	var seen map[string]bool
+	var seen fieldNames
 	for first := true; ; first = false {
 		p.space()
 		if p.at < len(p.src) && p.src[p.at] == '}' && first {
@@ -212,19 +212,7 @@ func (p *jsonParser) object(depth int) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		if len(fields) >= 16 && seen == nil {
-			seen = make(map[string]bool, 64)
-			for _, f := range fields {
-				seen[f.Name] = true
-			}
-		}
-		repeated := seen[name]
-		if seen == nil {
-			_, repeated = lookup(fields, name)
-		} else {
-			seen[name] = true
-		}
-		if repeated {
+		if seen.repeated(fields, name) {
 			return Value{}, fmt.Errorf("JSON key %q repeated", name)
 		}
 		p.space()

@@ -104,6 +104,30 @@ func lookup(fields []Field, name string) (Value, bool) {
 	return Value{}, false
 }
 
+// fieldNames finds names that come twice while a map is read: among few by
+// looking, among many by a set, which the zero one makes when it is due.
+type fieldNames map[string]bool
+
+// repeated reports whether name is one of fields; otherwise it is to become the
+// next of them.
+func (seen *fieldNames) repeated(fields []Field, name string) bool {
+	if len(fields) < 16 {
+		_, ok := lookup(fields, name)
+		return ok
+	}
+	if *seen == nil {
+		*seen = make(fieldNames, 64)
+		for _, f := range fields {
+			(*seen)[f.Name] = true
+		}
+	}
+	if (*seen)[name] {
+		return true
+	}
+	(*seen)[name] = true
+	return false
+}
+
 // Text prints the value: scalars as they were written, lists and maps as
 // compact JSON in the order written.
 func (v Value) Text() string {
