@@ -30,6 +30,7 @@ type Template struct {
 type part struct {
 	text string
 	ref  ref
+	edit func(string) string // of what the reference prints; nil: none
 }
 
 // ref is a reference to a root, or to something below it.
@@ -115,7 +116,7 @@ func (t *Template) Text(s *Scope) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return v.Text(), nil
+		return t.parts[0].print(v), nil
 	}
 	b := make([]byte, 0, 128)
 	for i := range t.parts {
@@ -124,7 +125,7 @@ func (t *Template) Text(s *Scope) (string, error) {
 			b = append(b, p.text...)
 			continue
 		}
-		if len(p.ref.path) == 0 {
+		if len(p.ref.path) == 0 && p.edit == nil {
 			b = s.appendRoot(b, p.ref.root)
 			continue
 		}
@@ -132,15 +133,26 @@ func (t *Template) Text(s *Scope) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if p.edit != nil {
+			b = append(b, p.print(v)...)
+			continue
+		}
 		b = v.appendText(b)
 	}
 	return string(b), nil
 }
 
+func (p *part) print(v Value) string {
+	if p.edit != nil {
+		return p.edit(v.Text())
+	}
+	return v.Text()
+}
+
 // Value expands the template like Text, but where it is exactly one {{…}} the
 // result keeps its type.
 func (t *Template) Value(s *Scope) (Value, error) {
-	if len(t.parts) == 1 {
+	if len(t.parts) == 1 && t.parts[0].edit == nil {
 		return t.look(t.parts[0].ref, s)
 	}
 	if t.pool != nil {
