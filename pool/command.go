@@ -24,6 +24,7 @@ type command struct {
 	proc *spawn.Process
 
 	stdout, stderr stream
+	telling        sync.Mutex   // held while Job.Output is called
 	wrote          atomic.Int64 // both streams
 
 	// Guarded by the pool's mutex.
@@ -111,7 +112,7 @@ func (c *command) run(r *Result) error {
 	if err != nil {
 		return ours(err)
 	}
-	c.stdout.c, c.stderr.c = c, c
+	c.stdout.c, c.stderr.c, c.stderr.isErr = c, c, true
 	out.begin(&c.stdout, &c.stderr)
 	r.Start = time.Now()
 	proc, err := p.g.Start(&spawn.Spec{
@@ -272,20 +273,32 @@ func (c *command) overdue(now time.Time, lost time.Duration) bool {
 // stream is what a command has written to one of its outputs: in memory, and in a
 // file when it becomes long.
 type stream struct {
-	c    *command
-	mem  []byte
-	file *os.File
-	n    int64
-	err  error // what could not be stored
+	c     *command
+	isErr bool // it is stderr
+	mem   []byte
+	file  *os.File
+	n     int64
+	err   error // what could not be stored
 }
 
 var readBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-func (s *stream) store(p []byte) {
-	if s.c.wrote.Add(int64(len(p))) > s.c.p.cfg.MaxOutput {
-		s.c.end(killedOutput)
+// take is called with what the command writes, by one goroutine for each stream.
+func (s *stream) take(p []byte) {
+	c := s.c
+	if c.wrote.Add(int64(len(p))) > c.p.cfg.MaxOutput {
+		c.end(killedOutput)
 		return
 	}
+	s.store(p)
+	if c.j.Output != nil {
+		c.telling.Lock()
+		defer c.telling.Unlock()
+		c.j.Output(c.j, s.isErr, p)
+	}
+}
+
+func (s *stream) store(p []byte) {
 	if s.file == nil && len(s.mem)+len(p) <= inMemory {
 		s.mem = append(s.mem, p...)
 		return

@@ -35,6 +35,7 @@ func (w *worker) end(cause error) {
 			}
 		}
 	}
+	w.stopTail(0)
 	var a actions
 	var charged []victim
 	p.mu.Lock()
@@ -192,6 +193,7 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 	if w.page != nil && j.Items > 0 {
 		r.item = w.page.ItemOf(s.id)
 	}
+	from := w.handedOut()
 	r.Stdout, r.Stderr = w.out.take(w.out.size()), w.err.take(w.err.size())
 	ours := true // or nobody knows whose
 	switch {
@@ -230,6 +232,7 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 			r.Evidence += "; the second worker that it has ended"
 		}
 	}
+	w.tellRest(j, s.id, r, from)
 	w.p.complete(j, r)
 }
 

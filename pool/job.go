@@ -76,6 +76,14 @@ type Job struct {
 	// Pool.Again, as one does that gives away more than slots. It can be cancelled
 	// meanwhile. It must not block: the end of a job that is cancelled waits for it.
 	Again func(j *Job)
+	// Output, if not nil, is called with what an attempt writes to stdout or stderr:
+	// by a command while it writes it, by a task about every 100 ms and at its end, or
+	// only then when its worker runs several jobs at a time. The bytes of a stream come
+	// in their order, at most 64 KiB in a call, all of an attempt before its Retrying
+	// or Done, and never two calls at a time; p is valid during the call. One that
+	// blocks holds up what the attempt writes, and its end, and nothing of other jobs
+	// but those in the same worker. The Result has all of it, too.
+	Output func(j *Job, stderr bool, p []byte)
 	// Progress, if not nil, is called with what the task reports by worker.Progress,
 	// as msgpack, in order. The payload is valid during the call. It must not block.
 	Progress func(j *Job, payload []byte)

@@ -71,6 +71,7 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 	}
 	var a actions
 	var begun []start
+	var prints []tailing
 	var events []*WorkerEvent
 	p.mu.Lock()
 	for _, w := range p.workers {
@@ -102,6 +103,11 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 				w.interruptNow(j, &a)
 			}
 		}
+		if sizes {
+			if t, some := w.tails(); some {
+				prints = append(prints, t)
+			}
+		}
 		if len(p.works) > 0 && w.flight.n > w.threads && w.cancels && w.busyFor(p.works) > recallAfter(w.class.service*time.Duration(w.threads)) {
 			w.recall(&a)
 		}
@@ -127,6 +133,9 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 	}
 	for _, s := range begun {
 		s.tell(s.Job)
+	}
+	for _, t := range prints {
+		go t.follow()
 	}
 	a.run(p)
 	for _, c := range overdue {

@@ -81,7 +81,7 @@ func (p *pipe) take(fd int) bool {
 		p.mu.Lock()
 		n, err := unix.Read(fd, buf[:])
 		if n > 0 && p.to != nil {
-			p.to.store(buf[:n])
+			p.to.take(buf[:n])
 		}
 		p.mu.Unlock()
 		switch {

@@ -34,7 +34,7 @@ func (p *pipe) begin(s *stream) {
 		for {
 			n, err := p.r.Read(buf[:])
 			if n > 0 {
-				s.store(buf[:n])
+				s.take(buf[:n])
 			}
 			if err != nil {
 				return

@@ -171,7 +171,13 @@ func (w *worker) settle() error {
 		now  = time.Now()
 	)
 	memory, tooLarge := w.weigh()
+	for i := range w.answers {
+		if m := &w.answers[i].msg; m.Status == ipc.StatusRecalled {
+			w.stopTail(m.ID) // it was told of what has started by its own account
+		}
+	}
 	p.mu.Lock()
+	w.reporting.Store(true)
 	a.caller = w.led // whose goroutine this is then, and who may hold locks
 	since := now.Sub(w.mark)
 	for i := range w.answers {
@@ -238,6 +244,7 @@ func (w *worker) settle() error {
 	if init != nil {
 		w.initialized(init)
 	}
+	w.reporting.Store(false)
 	w.out.release()
 	w.err.release()
 	return bad
@@ -312,6 +319,7 @@ func (w *worker) report(ans *answer, took time.Duration) {
 		Start: s.sentAt(), Wall: took,
 	}
 	r := &w.result
+	from := w.handedOut()
 	switch {
 	case m.HasOffsets && w.offsets:
 		r.Stdout, r.Stderr = w.out.take(clampInt64(m.StdoutEnd)), w.err.take(clampInt64(m.StderrEnd))
@@ -345,6 +353,7 @@ func (w *worker) report(ans *answer, took time.Duration) {
 			r.Evidence = "interrupted"
 		}
 	}
+	w.tellRest(j, m.ID, r, from)
 	if ans.settled {
 		j.ended(r)
 		return

@@ -97,6 +97,8 @@ type worker struct {
 	initErr   error // why Init failed; set before the kill
 	status    spawn.Status
 
+	tail *tail // of the job that runs; nil = nothing was told of any
+
 	runs []started // by thread: the monitor's, under the pool's mutex
 
 	// The sender's.
@@ -105,15 +107,16 @@ type worker struct {
 	spare  []*Job
 
 	// The reader's.
-	out, err *capture
-	parts    ipc.Assembler
-	owed     uint64 // payload bytes that were consumed since credit was last granted
-	result   Result
-	answers  []answer
-	got      [256][]byte  // messages
-	heard    atomic.Int64 // when it was last heard of: nanoseconds since epoch
-	waiting  atomic.Bool  // for the link, and for nothing else
-	early    []byte       // what it printed on the link before ready
+	out, err  *capture
+	parts     ipc.Assembler
+	owed      uint64 // payload bytes that were consumed since credit was last granted
+	result    Result
+	answers   []answer
+	got       [256][]byte  // messages
+	heard     atomic.Int64 // when it was last heard of: nanoseconds since epoch
+	reporting atomic.Bool  // answers were taken out of the flight, and not their outputs out of the captures
+	waiting   atomic.Bool  // for the link, and for nothing else
+	early     []byte       // what it printed on the link before ready
 }
 
 // killReason is why we killed a worker; it wins over how that looked.
