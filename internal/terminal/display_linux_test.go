@@ -129,7 +129,7 @@ func TestDisplay_FitsTheTerminal(t *testing.T) {
 			}
 			d.Close()
 			if text, raw := v.end(); text != "" {
-				t.Errorf("left behind:\n%s\n%q", text, raw)
+				t.Errorf("left behind:\n%s\nof %q", text, raw)
 			}
 		})
 	}

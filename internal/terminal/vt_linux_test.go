@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"regexp"
@@ -72,7 +73,7 @@ func (v *vt) close() {
 		return
 	}
 	v.f.Close()
-	<-v.ended // the last byte is read before the end
+	<-v.ended
 	v.master.Close()
 }
 
@@ -223,11 +224,18 @@ func (v *vt) shows(want string) string {
 	return v.until(want, func(text string) bool { return strings.Contains(text, want) })
 }
 
-// end waits for all that was written, and returns what is there for ever.
+// last is written behind everything else, and not shown.
+const last = "\x06"
+
+// end waits for all that was written, and returns what is there for ever. The end
+// of the other side is not taken for it: that may be told before the last bytes.
 func (v *vt) end() (text, raw string) {
+	v.t.Helper()
+	v.f.WriteString(last)
+	v.until("the end", func(string) bool { return bytes.HasSuffix(v.raw, []byte(last)) })
 	v.close()
 	if !v.wrap {
 		v.t.Error("lines are not folded any more")
 	}
-	return v.text(), string(v.raw)
+	return v.text(), strings.TrimSuffix(string(v.raw), last)
 }
