@@ -43,3 +43,46 @@ func BenchmarkParseJSON(b *testing.B) {
 		}
 	}
 }
+
+func benchmarkItem(b *testing.B) Value {
+	v, err := ParseJSON([]byte(`{"path":"photos/2024/a.jpg","size":123456,"tags":["a","b"],"ratio":3.0}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return v
+}
+
+func BenchmarkValue_AppendBinary(b *testing.B) {
+	v := benchmarkItem(b)
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = v.AppendBinary(buf[:0])
+	}
+	b.SetBytes(int64(len(buf)))
+}
+
+func BenchmarkDecodeValue(b *testing.B) {
+	src := benchmarkItem(b).AppendBinary(nil)
+	b.SetBytes(int64(len(src)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := DecodeValue(src); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEach_Argv(b *testing.B) {
+	f, err := NewEach(Each{Argv: []string{"convert", "{}", "small/{/.}.png"}, Dir: "/"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &Scope{Item: String("photos/2024/a.jpg")}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := f.Jobs[0].Argv(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
