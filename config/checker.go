@@ -14,13 +14,19 @@ import (
 // that a hundred thousand wrong names among as many right ones end in time.
 const nearBudget = 1 << 20
 
+// lookBudget bounds the items of lists that are looked at for a field, so that a
+// hundred thousand jobs may take theirs from one long list. What is not looked at
+// fails when it is run.
+const lookBudget = 1 << 22
+
 // checker walks one file and collects its mistakes.
 type checker struct {
 	file   string
 	errs   Errors
 	count  int                 // of mistakes, also those not kept
 	bad    map[*yaml.Node]bool // already reported: nothing more is said of them
-	budget int
+	budget int                 // see nearBudget
+	looks  int                 // see lookBudget
 
 	vars     map[string]bool
 	varNames []string

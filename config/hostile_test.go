@@ -174,6 +174,29 @@ func TestParse_HundredThousandUnknownNeedsEndInTime(t *testing.T) {
 	}
 }
 
+// Jobs may hand items on in a long chain, and all of them may name fields.
+func TestParse_LongChainsOfItemsAreCheckedInTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds under -race")
+	}
+	const n = 30_000
+	var b strings.Builder
+	fmt.Fprintf(&b, "jobs:\n  - {id: job0, run: [x], foreach: %s}\n", longList(n))
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, "  - {id: job%d, run: [\"{{.item.x}}\"], foreach: {from: job%d}}\n", i, i-1)
+	}
+	start := time.Now()
+	_, err := Parse("f", []byte(b.String()))
+	took := time.Since(start)
+	t.Logf("%v", took)
+	if want := `f:3:22: {{.item.x}}: no item of the list has a field "x"`; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %.200v\nwant %s", err, want)
+	}
+	if took > 30*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
 func TestParse_LongCycleIsShortened(t *testing.T) {
 	t.Parallel()
 	src := strings.Replace(string(manyJobs(50)), "  - id: job0\n", "  - id: job0\n    needs: [job49]\n", 1)

@@ -43,7 +43,7 @@ func cause(err error) string {
 // Parse checks a job file that was read already; name is its path, which the
 // errors show and [File.Dir] comes from. Errors are [Errors]. It opens no file.
 func Parse(name string, src []byte) (*File, error) {
-	c := &checker{file: name, budget: nearBudget, byID: make(map[string]*Job)}
+	c := &checker{file: name, budget: nearBudget, looks: lookBudget, byID: make(map[string]*Job)}
 	node := c.document(src)
 	if node == nil {
 		return nil, c.result()

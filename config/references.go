@@ -111,13 +111,16 @@ func (c *checker) itemReference(j *Job, t *Template, r ref) (msg, hint string) {
 		if t.pool != nil {
 			break
 		}
+		if c.looks -= len(f.List); c.looks < 0 {
+			break
+		}
 		lacks := -1
 		for i, item := range f.List {
-			_, err := t.look(r, &Scope{Item: item})
-			switch {
-			case err == nil && f != j.Foreach:
+			has := item.has(r.path)
+			if has && f != j.Foreach {
 				return "", "" // the jobs before may pass on just those that have it
-			case err != nil && lacks < 0:
+			}
+			if !has && lacks < 0 {
 				lacks = i
 			}
 		}

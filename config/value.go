@@ -95,6 +95,17 @@ func (v Value) Field(name string) (Value, bool) {
 	return lookup(v.inner.fields, name)
 }
 
+// has reports whether there is something at the end of a path of fields.
+func (v Value) has(path []string) bool {
+	for _, name := range path {
+		var ok bool
+		if v, ok = v.Field(name); !ok {
+			return false
+		}
+	}
+	return true
+}
+
 func lookup(fields []Field, name string) (Value, bool) {
 	for i := range fields {
 		if fields[i].Name == name {
