@@ -157,7 +157,7 @@ func TestJUnit_HasACaseForEachInstance(t *testing.T) {
 				Text: "exit code 3\nattempts: 2\nworker: worker-1\nto run it again: supervisor run -only a#1 job.yaml",
 			},
 		},
-		{Class: "b", Name: "b", Failure: &verdict{Message: "limit (memory): observed 120, limit 100", Type: "limit", Text: "observed 120, limit 100"}},
+		{Class: "b", Name: "b", Failure: &verdict{Message: "limit (memory): observed 120 B, limit 100 B", Type: "limit", Text: "observed 120 B, limit 100 B"}},
 		{Class: "c", Name: "c#0", Skipped: &verdict{Message: "skipped: b was not ok"}},
 		{Class: "c", Name: "c#1", Skipped: &verdict{Message: "cancelled"}},
 		{Class: "crashed", Name: "crashed", Error: &verdict{Message: "crashed: SIGSEGV", Type: "crashed", Text: "SIGSEGV"}},

@@ -94,5 +94,6 @@ var opens = map[string]func(path string) (Sink, error){
 	"r.jsonl": OpenResults,
 	"r.csv":   OpenResults,
 	"r.xml":   func(path string) (Sink, error) { return OpenJUnit(path) },
+	"r.html":  func(path string) (Sink, error) { return OpenHTML(path, begin) },
 	"r.json":  func(path string) (Sink, error) { return OpenTrace(path, "run", begin) },
 }

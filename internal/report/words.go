@@ -46,13 +46,13 @@ func (r *Row) why(limit int) string {
 	}
 	if r.Limit > 0 {
 		if r.Observed > 0 {
-			add("observed " + strconv.FormatInt(r.Observed, 10))
+			add("observed " + r.quantity(r.Observed))
 		}
-		add("limit " + strconv.FormatInt(r.Limit, 10))
+		add("limit " + r.quantity(r.Limit))
 	}
 	switch {
 	case r.Signal > 0 && r.SignalName != "":
-		add(r.SignalName)
+		add(text.Plain(r.SignalName, limit))
 	case r.Signal > 0:
 		add("signal " + strconv.Itoa(r.Signal))
 	case r.ExitCode > 0 && !strings.Contains(s, "code "+strconv.Itoa(r.ExitCode)):
@@ -73,6 +73,24 @@ func (r *Row) end() string {
 		return r.Outcome
 	}
 	return r.Outcome + " (" + r.Which + ")"
+}
+
+// brief prints a round duration without digits that say nothing.
+func brief(d time.Duration) string {
+	number, unit, _ := strings.Cut(span(d), " ")
+	if strings.Contains(number, ".") {
+		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(number+" "+unit, " 00 s"), " 00 min")
+}
+
+// quantity prints a limit, or what was observed, in the unit that the limit has.
+func (r *Row) quantity(n int64) string {
+	switch r.Which {
+	case "memory", "file_size", "output":
+		return size(n)
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // span prints a duration with two or three digits that matter.
@@ -101,4 +119,20 @@ func span(d time.Duration) string {
 		}
 	}
 	return "0 s"
+}
+
+// size prints bytes.
+func size(n int64) string {
+	const units = "KMGTPE"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, u := float64(n)/1024, 0
+	for v >= 1023.5 && u < len(units)-1 {
+		v, u = v/1024, u+1
+	}
+	if v >= 99.5 {
+		return fmt.Sprintf("%.0f %ciB", v, units[u])
+	}
+	return fmt.Sprintf("%.1f %ciB", v, units[u])
 }
