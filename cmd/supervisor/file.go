@@ -25,6 +25,9 @@ func open(c *cli.Context) (*config.File, error) {
 	switch c.Args().Len() {
 	case 0:
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			if c.Command.Name == "run" {
+				return nil, usagef("no %s here; try supervisor init", defaultFile)
+			}
 			return nil, usagef("no %s here; try supervisor %s FILE", defaultFile, c.Command.Name)
 		}
 	case 1:

@@ -46,7 +46,7 @@ var (
 		"min-free-memory": true, "trace": true, "no-progress": true,
 	}
 	laterCommands = map[string]bool{
-		"each": true, "init": true, "ls": true, "show": true, "logs": true, "rerun": true, "prune": true,
+		"each": true, "ls": true, "show": true, "logs": true, "rerun": true, "prune": true,
 		"doctor": true,
 	}
 )

@@ -88,6 +88,11 @@ func (s *command) app() *cli.App {
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
 			},
 			{
+				Name: "init", Usage: "write a job file to begin with to FILE, by default to " + defaultFile,
+				ArgsUsage: "[FILE]", Flags: initFlags(), Action: s.init, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
 				Name: "experiment", Usage: "compare threads with processes, by experiments of the NAMEs, by default all",
 				ArgsUsage: "[NAME]...", Flags: experimentFlags(), Action: s.experiment, HideHelpCommand: true,
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
