@@ -98,6 +98,10 @@ func (s *command) app() *cli.App {
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
 			},
 			{
+				Name: "completion", Usage: "print the completion of commands and flags for a shell, to be sourced by it",
+				ArgsUsage: "bash|zsh|fish", Action: s.completion, HideHelpCommand: true,
+			},
+			{
 				Name: "version", Usage: "say which version this is", Action: s.version, HideHelpCommand: true,
 			},
 		},
