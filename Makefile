@@ -1,11 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench ci
+.PHONY: help build man test race lint fuzz bench ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build supervisor and worker into bin/, without cgo
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+man: ## Write the manual pages into bin/man; read them with man -M bin/man supervisor
+	go run -buildvcs=true ./cmd/supervisor man -dir bin/man/man1
 
 test: ## Run the tests
 	go test ./...

@@ -102,6 +102,11 @@ func (s *command) app() *cli.App {
 				ArgsUsage: "bash|zsh|fish", Action: s.completion, HideHelpCommand: true,
 			},
 			{
+				Name: "man", Usage: "print the manual page of COMMAND, or the one of all commands, as roff",
+				ArgsUsage: "[COMMAND]", Flags: manFlags(), Action: s.man, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
 				Name: "version", Usage: "say which version this is", Action: s.version, HideHelpCommand: true,
 			},
 		},
