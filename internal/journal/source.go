@@ -228,11 +228,8 @@ func (s *source) stored(c *candidate) bool {
 func (s *source) match(key [16]byte, output bool) (c candidate, found, ok bool, err error) {
 	for {
 		if c, found = s.win.take(key); found {
-			ok = c.ok && (!output || s.stored(&c))
-			if ok {
-				s.claimed.set(c.row)
-			}
-			return c, true, ok, nil
+			s.claimed.set(c.row) // also what was not ok, which a jump may bring up again
+			return c, true, c.ok && (!output || s.stored(&c)), nil
 		}
 		more, err := s.fill(key)
 		if err != nil {
