@@ -79,8 +79,8 @@ const (
 )
 
 // openSource opens an earlier run whose lock is held, or shared.
-func (s *Store) openSource(id string, l *lock, root *os.Root) (src *source, err error) {
-	src = &source{run: id, root: root, lock: l, whole: true, jobs: map[string]int64{}}
+func (s *Store) openSource(id string, l *lock, root *os.Root) (_ *source, err error) {
+	src := &source{run: id, root: root, lock: l, whole: true, jobs: map[string]int64{}}
 	defer func() {
 		if err != nil {
 			src.close()

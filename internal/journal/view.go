@@ -24,8 +24,8 @@ type View struct {
 
 // View opens the record of a run. The error wraps ErrNotFound, or is a
 // *DamagedError or *NewerError.
-func (s *Store) View(id string) (v *View, err error) {
-	v = &View{}
+func (s *Store) View(id string) (_ *View, err error) {
+	v := &View{}
 	defer func() {
 		if err != nil {
 			v.Close()
