@@ -22,6 +22,7 @@ import (
 type OutputDir struct {
 	path string
 	root *os.Root
+	w    *bufio.Writer
 	err  error
 }
 
@@ -42,7 +43,7 @@ func OpenOutputDir(path string) (*OutputDir, error) {
 		return nil, err
 	}
 	s.discard()
-	return &OutputDir{path: path, root: root}, nil
+	return &OutputDir{path: path, root: root, w: bufio.NewWriterSize(nil, 32<<10)}, nil
 }
 
 // Add writes the files of an instance, and removes a result that an earlier run
@@ -60,13 +61,15 @@ func (d *OutputDir) add(r *Row) error {
 	if !safe(r.Job) {
 		return fmt.Errorf("%s: %q is no name for a folder", d.path, r.Job)
 	}
-	folder := r.Job
+	name := r.Job
 	if !r.single() {
-		folder = filepath.Join(folder, strconv.FormatInt(r.Index, 10))
+		name = filepath.Join(name, strconv.FormatInt(r.Index, 10))
 	}
-	if err := d.root.MkdirAll(folder, 0o755); err != nil {
-		return d.fault(folder, err)
+	f, err := d.folder(name)
+	if err != nil {
+		return d.fault(name, err)
 	}
+	defer f.Close()
 	for _, x := range [...]struct {
 		name string
 		out  Output
@@ -74,18 +77,42 @@ func (d *OutputDir) add(r *Row) error {
 		if x.out == nil {
 			continue
 		}
-		if err := d.write(filepath.Join(folder, x.name), func(w io.Writer) error {
-			_, err := x.out.WriteTo(w)
-			return err
-		}); err != nil {
-			return err
+		if err := f.write(x.name, func(w io.Writer) error { _, err := x.out.WriteTo(w); return err }); err != nil {
+			return d.fault(filepath.Join(name, x.name), err)
 		}
 	}
-	return d.result(folder, r.Result)
+	at, err := f.result(r.Result)
+	return d.fault(filepath.Join(name, at), err)
 }
 
-// result writes a task's result, and removes what is not its form.
-func (d *OutputDir) result(folder string, result []byte) error {
+// folder is that of one instance.
+type folder struct {
+	*os.Root
+	old bool // it was there before
+	w   *bufio.Writer
+}
+
+// folder opens the folder of an instance, which is made if it is not there.
+func (d *OutputDir) folder(name string) (folder, error) {
+	f := folder{w: d.w}
+	err := d.root.Mkdir(name, 0o755)
+	if errors.Is(err, fs.ErrNotExist) { // the first of its job
+		if err = d.root.MkdirAll(filepath.Dir(name), 0o755); err == nil {
+			err = d.root.Mkdir(name, 0o755)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		f.old, err = true, nil
+	}
+	if err == nil {
+		f.Root, err = d.root.OpenRoot(name)
+	}
+	return f, err
+}
+
+// result writes a task's result, and removes what is not its form. It returns the
+// name of the file that an error is about.
+func (f folder) result(result []byte) (string, error) {
 	const asJSON, asText = "result.json", "result.txt"
 	name := ""
 	var body []byte
@@ -95,45 +122,48 @@ func (d *OutputDir) result(folder string, result []byte) error {
 		} else if b, err := task.AppendJSON(nil, result); err == nil {
 			name, body = asJSON, append(b, '\n')
 		} else {
-			return fmt.Errorf("%s: %w", filepath.Join(d.path, folder, asJSON), err)
+			return asJSON, err
 		}
 	}
-	for _, old := range [...]string{asJSON, asText} {
-		if old == name {
+	for _, stale := range [...]string{asJSON, asText} {
+		if stale == name || !f.old {
 			continue
 		}
-		if err := d.root.Remove(filepath.Join(folder, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return d.fault(filepath.Join(folder, old), err)
+		if err := f.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return stale, err
 		}
 	}
 	if name == "" {
-		return nil
+		return "", nil
 	}
-	return d.write(filepath.Join(folder, name), func(w io.Writer) error { _, err := w.Write(body); return err })
+	return name, f.write(name, func(w io.Writer) error { _, err := w.Write(body); return err })
 }
 
 // write writes a file beside its name and renames it.
-func (d *OutputDir) write(name string, fill func(io.Writer) error) error {
-	aside := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
-	// One that a killed run left is in the way, and one that somebody else put
-	// there must not be written through.
-	if err := d.root.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return d.fault(name, err)
+func (f folder) write(name string, fill func(io.Writer) error) error {
+	aside := "." + name + ".new"
+	open := func() (*os.File, error) { return f.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) }
+	file, err := open()
+	if errors.Is(err, fs.ErrExist) {
+		// A killed run left it, or somebody else put it there: it must not be written
+		// through.
+		if err = f.Remove(aside); err == nil {
+			file, err = open()
+		}
 	}
-	f, err := d.root.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return d.fault(name, err)
+		return err
 	}
-	w := bufio.NewWriter(f)
-	err = errors.Join(fill(w), w.Flush(), f.Close())
+	f.w.Reset(file)
+	err = errors.Join(fill(f.w), f.w.Flush(), file.Close())
+	f.w.Reset(nil)
 	if err == nil {
-		err = d.root.Rename(aside, name)
+		err = f.Rename(aside, name)
 	}
 	if err != nil {
-		d.root.Remove(aside)
-		return d.fault(name, err)
+		f.Remove(aside)
 	}
-	return nil
+	return err
 }
 
 // fault names the file under the folder.

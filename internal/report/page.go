@@ -299,11 +299,11 @@ func (v *pageView) lanes(h *HTML, s *Summary) {
 				view.Tell += ", all ok, the first " + b.Label
 			}
 		default:
-			view.Tell = b.Label + ": " + b.Outcome + ", took " + span(b.Busy) + when
+			view.Tell = b.Label + ": " + b.Outcome + ", took " + span(b.Busy) + ", from " + span(b.From) + " on"
 			if b.NotOK > 0 {
 				view.Width = max(view.Width, 24) // wide enough to be seen
 			} else if i%2 == 1 {
-				view.Opacity = 0.78 // neighbours are told apart without a gap, which would be idle time
+				view.Opacity = 0.86 // neighbours are told apart without a gap, which would be idle time
 			}
 		}
 		lane := &v.Lanes[len(v.Lanes)-1]
@@ -329,8 +329,11 @@ func (v *pageView) durations(h *HTML) {
 	if len(ranges) == 0 {
 		return
 	}
+	// A few durations alone do not fill the width.
+	columns := max(len(ranges), maxPageRanges/2)
+	left := (columns - len(ranges)) / 2
 	d := &durationsView{
-		Width: each * float64(len(ranges)), Median: span(h.all.Quantile(0.5)), P95: span(h.all.Quantile(0.95)),
+		Width: each * float64(columns), Median: span(h.all.Quantile(0.5)), P95: span(h.all.Quantile(0.95)),
 		Slowest: span(h.all.Max()), Total: text.Number(h.all.Len()),
 	}
 	var most int64
@@ -345,7 +348,7 @@ func (v *pageView) durations(h *HTML) {
 			}
 			return fixed2(max(high*float64(n)/float64(most), 1.5))
 		}
-		b := rangeView{X: each * float64(i), Height: height(r.N), BadHeight: height(bad)}
+		b := rangeView{X: each * float64(left+i), Height: height(r.N), BadHeight: height(bad)}
 		b.Y, b.BadY = fixed2(high-b.Height), fixed2(high-b.BadHeight)
 		b.Tell = span(r.From) + " to " + span(r.To) + ": " + text.Number(r.N) + " " + text.Plural(r.N, "instance", "instances")
 		if bad > 0 {
@@ -353,12 +356,13 @@ func (v *pageView) durations(h *HTML) {
 		}
 		d.Bars = append(d.Bars, b)
 	}
-	d.Ticks = decades(ranges)
+	d.Ticks = decades(ranges, left, columns)
 	v.Durations = d
 }
 
-// decades gives labels at powers of ten, and between them where they are few.
-func decades(ranges []Range) []tickView {
+// decades gives labels at powers of ten, and between them where they are few. The
+// ranges are some of the columns, behind left others.
+func decades(ranges []Range, left, columns int) []tickView {
 	from, to := ranges[0].From, ranges[len(ranges)-1].To
 	steps := []time.Duration{1}
 	if to < 100*max(from, 1) {
@@ -370,10 +374,13 @@ func decades(ranges []Range) []tickView {
 			for i, r := range ranges {
 				if at := step * unit; at >= r.From && at < r.To {
 					within := float64(at-r.From) / float64(r.To-r.From)
-					ticks = append(ticks, tick((float64(i)+within)/float64(len(ranges)), brief(at)))
+					ticks = append(ticks, tick((float64(left+i)+within)/float64(columns), brief(at)))
 				}
 			}
 		}
+	}
+	if len(ticks) == 0 { // all are about the same
+		ticks = append(ticks, tick((float64(left)+float64(len(ranges))/2)/float64(columns), span(from)))
 	}
 	return ticks
 }
