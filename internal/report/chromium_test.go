@@ -20,9 +20,10 @@ type browser struct {
 	session string
 	calls   int
 
+	loaded  chan string // the loaders of documents that are complete
+	answers chan answer
+
 	mu       sync.Mutex
-	loaded   chan struct{}
-	answers  chan answer
 	problems []string // what a console would show, and requests that were made
 }
 
@@ -51,15 +52,13 @@ func openBrowser(t *testing.T) *browser {
 	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 		"--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "about:blank")
 	cmd.ExtraFiles = []*os.File{in, out}
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	in.Close()
 	out.Close()
-	b := &browser{t: t, w: w, answers: make(chan answer), loaded: make(chan struct{}, 1)}
+	b := &browser{t: t, w: w, answers: make(chan answer), loaded: make(chan string, 64)}
 	read := make(chan struct{})
 	go func() { defer close(read); b.read(r) }()
 	watchdog := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
@@ -73,9 +72,6 @@ func openBrowser(t *testing.T) *browser {
 		r.Close()
 		cmd.Wait()
 		watchdog.Stop()
-		if t.Failed() {
-			t.Logf("%.2000s", stderr.String())
-		}
 	})
 	var target struct{ TargetID string }
 	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
@@ -85,11 +81,13 @@ func openBrowser(t *testing.T) *browser {
 	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
 		b.call(domain+".enable", nil, nil)
 	}
+	b.call("Page.setLifecycleEventsEnabled", map[string]any{"enabled": true}, nil)
 	return b
 }
 
 // read takes what the browser says until it ends.
 func (b *browser) read(r io.Reader) {
+	defer close(b.loaded)
 	defer close(b.answers)
 	in := bufio.NewReader(r)
 	for {
@@ -101,7 +99,9 @@ func (b *browser) read(r io.Reader) {
 			answer
 			Method string `json:"method"`
 			Params struct {
-				Request struct{ URL string } `json:"request"`
+				Request  struct{ URL string } `json:"request"`
+				LoaderID string               `json:"loaderId"`
+				Name     string               `json:"name"`
 			} `json:"params"`
 		}
 		if err := json.Unmarshal(line[:len(line)-1], &m); err != nil {
@@ -110,8 +110,10 @@ func (b *browser) read(r io.Reader) {
 		switch m.Method {
 		case "":
 			b.answers <- m.answer
-		case "Page.loadEventFired":
-			b.loaded <- struct{}{}
+		case "Page.lifecycleEvent":
+			if m.Params.Name == "load" {
+				b.loaded <- m.Params.LoaderID
+			}
 		case "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded":
 			b.problem(string(line))
 		case "Network.requestWillBeSent":
@@ -168,8 +170,14 @@ func (b *browser) open(path string, width, height int, scheme string) {
 	b.call("Emulation.setEmulatedMedia", map[string]any{
 		"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}},
 	}, nil)
-	b.call("Page.navigate", map[string]any{"url": "file://" + path}, nil)
-	<-b.loaded
+	var page struct{ LoaderID string }
+	b.call("Page.navigate", map[string]any{"url": "file://" + path}, &page)
+	for loader := range b.loaded {
+		if loader == page.LoaderID {
+			return
+		}
+	}
+	b.t.Fatal("the browser ended")
 }
 
 // eval gives the value of an expression in the page.

@@ -51,7 +51,6 @@ type HTML struct {
 
 	all, bad *Histogram // durations of the instances that this run has tried; bad were not ok
 	timeline *Timeline
-	err      error
 	closed   bool
 }
 
