@@ -52,7 +52,8 @@ func openBrowser(t *testing.T) *browser {
 	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 		"--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "about:blank")
 	cmd.ExtraFiles = []*os.File{in, out}
-	cmd.WaitDelay = 10 * time.Second
+	cmd.Stderr = io.Discard // over a pipe, whose end is that of the browser's last process
+	cmd.WaitDelay = 30 * time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,9 @@ func openBrowser(t *testing.T) *browser {
 		}
 		<-read
 		r.Close()
-		cmd.Wait()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the browser ended: %v", err)
+		}
 		watchdog.Stop()
 	})
 	var target struct{ TargetID string }

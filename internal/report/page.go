@@ -139,7 +139,6 @@ type rangeView struct {
 type jobView struct {
 	ID                        string
 	N, OK, NotOK              int64
-	OKWidth                   float64 // of 100
 	Median, P95, Max, Slowest string
 }
 
@@ -386,7 +385,7 @@ func decades(ranges []Range, left, columns int) []tickView {
 }
 
 func (j *jobFigures) view() jobView {
-	v := jobView{ID: text.Plain(j.id, maxPageLabel), N: j.n, OK: j.ok, NotOK: j.n - j.ok, OKWidth: fixed2(100 * float64(j.ok) / float64(max(j.n, 1)))}
+	v := jobView{ID: text.Plain(j.id, maxPageLabel), N: j.n, OK: j.ok, NotOK: j.n - j.ok}
 	if j.times.Len() > 0 {
 		v.Median, v.P95, v.Max = span(j.times.Quantile(0.5)), span(j.times.Quantile(0.95)), span(j.times.Max())
 		v.Slowest = text.Plain(j.slowest, maxPageSlowLabel)

@@ -107,16 +107,18 @@ func span(d time.Duration) string {
 		unit time.Duration
 		name string
 	}{{time.Second, "s"}, {time.Millisecond, "ms"}, {time.Microsecond, "µs"}} {
-		if d >= u.unit || u.unit == time.Microsecond && d > 0 {
-			v := float64(d) / float64(u.unit)
-			switch {
-			case v >= 99.95:
-				return fmt.Sprintf("%.0f %s", v, u.name)
-			case v >= 9.995:
-				return fmt.Sprintf("%.1f %s", v, u.name)
-			}
+		v := float64(d) / float64(u.unit)
+		switch {
+		case v >= 99.95:
+			return fmt.Sprintf("%.0f %s", v, u.name)
+		case v >= 9.995:
+			return fmt.Sprintf("%.1f %s", v, u.name)
+		case v >= 0.9995:
 			return fmt.Sprintf("%.2f %s", v, u.name)
 		}
+	}
+	if d > 0 {
+		return fmt.Sprintf("%d ns", d)
 	}
 	return "0 s"
 }
