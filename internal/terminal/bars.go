@@ -121,7 +121,7 @@ func (b *bars) show(st Status, now time.Time, done <-chan struct{}) {
 	}
 	b.view.Store(v)
 	b.bar.SetTotal(int64(max(st.Total, 0)), false)
-	b.bar.SetCurrent(int64(max(st.Done, 0)))
+	b.bar.SetCurrent(int64(max(min(st.Done, st.Total), 0))) // more would be drawn longer than the bar
 	select {
 	case b.refresh <- now:
 	case <-done:
@@ -129,10 +129,7 @@ func (b *bars) show(st Status, now time.Time, done <-chan struct{}) {
 }
 
 // close ends the rendering and its goroutines.
-func (b *bars) close() {
-	b.bar.Abort(true)
-	b.progress.Shutdown()
-}
+func (b *bars) close() { b.progress.Shutdown() }
 
 // before is what stands in front of the bar.
 func (b *bars) before() string {

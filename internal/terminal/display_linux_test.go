@@ -105,6 +105,9 @@ func TestDisplay_FitsTheTerminal(t *testing.T) {
  1,234,567 done  3.0/s  234,560 skipped  7 resumed`},
 		{80, 24, plainTerm, Status{Total: 0}, `
  0 done`},
+		// More than there is of anything.
+		{80, 24, plainTerm, Status{Total: 3, Done: 5, ETA: 50 * time.Hour}, `
+ 100% ████████████████████████████████████████ 5/3  about 2d02h left`},
 		// What would move the cursor is not obeyed, whoever let it through.
 		{80, 24, plainTerm, Status{Total: -1, Running: []Running{{Label: "a\x1b[2J\n#1", Item: "\tb\u202e", Since: since(1)}}}, `
  0 done

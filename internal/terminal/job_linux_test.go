@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,7 +47,7 @@ func TestDisplay_IsAJobOfAShell(t *testing.T) {
 	}
 	v := openVT(t, 80, 24)
 	shell := exec.Command(bash, "--norc", "--noprofile", "--noediting", "-i")
-	shell.Env = append(os.Environ(), asJob+"=1", "PS1=$ ", "HISTFILE=", "EXE="+exe, "GORACE=atexit_sleep_ms=0")
+	shell.Env = append(os.Environ(), asJob+"=1", "PS1=$ ", "HISTFILE=", "EXE="+exe, "GORACE=atexit_sleep_ms=0", "GOTRACEBACK=none")
 	shell.Stdin, shell.Stdout, shell.Stderr = v.f, v.f, v.f
 	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := shell.Start(); err != nil {
@@ -96,7 +97,16 @@ func TestDisplay_IsAJobOfAShell(t *testing.T) {
 	if frames(text) != 0 {
 		t.Errorf("left behind:\n%s", text)
 	}
-	keys("exit\n")
+
+	// It dies with a frame on the terminal, and a panic writes its stack as SIGQUIT.
+	keys("\"$EXE\"\n")
+	v.shows("hash#7")
+	keys("\x1c") // ^\
+	text = v.until("the death", func(text string) bool { return strings.Contains(text, "SIGQUIT: quit") && prompt(text) })
+	if !regexp.MustCompile(`and 7 more\n(\^\\)?SIGQUIT: quit`).MatchString(text) {
+		t.Errorf("there is\n%s", text)
+	}
+	keys("exit 0\n")
 	if err := shell.Wait(); err != nil {
 		t.Errorf("the shell: %v", err)
 	}
