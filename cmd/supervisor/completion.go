@@ -58,8 +58,12 @@ func single(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) +
 // completeBash writes for bash 3.2 and later, without its package of completions.
 func completeBash(b *strings.Builder, app *cli.App) {
 	var names []string
+	wrappers := []string{"''"} // a pattern of nothing would be a mistake
 	for _, c := range visible(app) {
 		names = append(names, c.Name)
+		if argumentsOf(c).command {
+			wrappers = append(wrappers, c.Name)
+		}
 	}
 	fmt.Fprintf(b, `# Completion of supervisor for bash: source <(supervisor completion bash)
 
@@ -73,13 +77,25 @@ _supervisor_files() {
 	_supervisor_words "$@"
 }
 
+# Commands whose arguments are those of another.
+_supervisor_commands() {
+	case ${COMP_WORDS[1]} in %s) _supervisor_words -c ;; esac
+}
+
 _supervisor() {
-	local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD-1]}
+	local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD-1]} i
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
 		_supervisor_words -W %s
 		return
 	fi
+	# Behind -- there are no flags: it is a file, or a command and its arguments.
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} == -- ]] || continue
+		((i + 1 == COMP_CWORD)) && _supervisor_commands
+		_supervisor_files -f
+		return
+	done
 	# The = between a flag and its value is a word of its own.
 	if [[ $cur == = ]]; then
 		cur=
@@ -88,7 +104,7 @@ _supervisor() {
 	fi
 	[[ $flag == --* ]] && flag=${flag#-}
 	case ${COMP_WORDS[1]}:$flag in
-`, single(strings.Join(names, " ")))
+`, strings.Join(wrappers, "|"), single(strings.Join(names, " ")))
 	for _, c := range visible(app) {
 		for _, o := range optionsOf(c) {
 			if o.value == "" {
@@ -168,6 +184,8 @@ _supervisor() {
 		switch {
 		case len(a.words) > 0:
 			fmt.Fprintf(b, " \\\n\t\t\t%s", single("1: :("+strings.Join(a.words, " ")+")"))
+		case a.command:
+			fmt.Fprintf(b, " \\\n\t\t\t%s", single("*::command:_normal"))
 		case a.files:
 			fmt.Fprintf(b, " \\\n\t\t\t%s", single(`*:file:_files -g "*.(yaml|yml)"`))
 		case c.ArgsUsage != "":
@@ -223,6 +241,9 @@ func completeFish(b *strings.Builder, app *cli.App) {
 		a := argumentsOf(c)
 		if len(a.words) > 0 {
 			fmt.Fprintf(b, "%s -a %s\n", seen, quote(strings.Join(a.words, " ")))
+		}
+		if a.command {
+			fmt.Fprintf(b, "%s -a %s\n", seen, quote("(__fish_complete_subcommand)"))
 		}
 		if a.files {
 			for _, ext := range []string{".yaml", ".yml"} {

@@ -71,8 +71,9 @@ func nameOfValue(usage string) (name, plain string) {
 
 // arguments are what a command takes besides flags.
 type arguments struct {
-	files bool     // job files
-	words []string // one of them
+	files   bool     // job files
+	command bool     // one that is to be run, with its arguments
+	words   []string // one of them
 }
 
 func argumentsOf(c *cli.Command) (a arguments) {
@@ -82,6 +83,7 @@ func argumentsOf(c *cli.Command) (a arguments) {
 			a.words = strings.Split(word, "|")
 		}
 		a.files = a.files || word == "FILE"
+		a.command = a.command || word == "CMD"
 	}
 	return a
 }

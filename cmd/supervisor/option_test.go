@@ -51,6 +51,7 @@ func TestOptions_AreThoseOfTheApp(t *testing.T) {
 			&cli.StringFlag{Name: "balls", Aliases: []string{"b"}, Value: "3", Usage: "throw `N`: it's \\ …"},
 			&cli.StringFlag{Name: "secret", Hidden: true, Usage: "no `N`"},
 		}},
+		&cli.Command{Name: "wrap", Usage: "do", ArgsUsage: "-- CMD [ARG]..."},
 		&cli.Command{Name: "stumble", Hidden: true},
 	)
 	var bash, zsh, fish strings.Builder
@@ -61,6 +62,9 @@ func TestOptions_AreThoseOfTheApp(t *testing.T) {
 	for _, c := range []struct{ what, text, want string }{
 		{"bash", bash.String(), "juggle:-balls|juggle:-b) :; return ;;"},
 		{"bash", bash.String(), "_supervisor_words -W '-balls -b' ;;"},
+		{"bash", bash.String(), "in ''|wrap) _supervisor_words -c ;;"},
+		{"zsh", zsh.String(), `'*::command:_normal'`},
+		{"fish", fish.String(), `-n '__fish_seen_subcommand_from wrap' -a '(__fish_complete_subcommand)'`},
 		{"zsh", zsh.String(), `'juggle:keep '\''balls'\'' [and clubs]\: all up'`},
 		{"zsh", zsh.String(), `'-b[throw N\: it'\''s \\ …]:N: '`},
 		{"fish", fish.String(), `-n '__fish_seen_subcommand_from juggle' -o balls -s b -x -d 'throw N: it\'s \\ …'`},
