@@ -32,8 +32,18 @@ type command struct {
 	kill    killReason
 }
 
-// runCommand is one attempt of a command; its slot is taken.
-func (p *Pool) runCommand(j *Job) {
+// runCommands runs an attempt of a command, whose slot is taken, and then what
+// follows it in that slot.
+func (p *Pool) runCommands(j *Job) {
+	for j != nil {
+		j = p.runCommand(j)
+	}
+}
+
+// runCommand is one attempt of a command. It returns another that is to be run by
+// the same goroutine: to wake up one for each costs more than the rest of a short
+// one.
+func (p *Pool) runCommand(j *Job) (next *Job) {
 	defer p.wg.Done()
 	s := &j.pending
 	r := &Result{ExitCode: -1, Attempt: s.attempt + 1, Slot: int(s.slot), Start: time.Now()}
@@ -61,7 +71,11 @@ func (p *Pool) runCommand(j *Job) {
 	p.vacate(slot, &a)
 	p.vacateAll(more, &a)
 	p.mu.Unlock()
+	if len(a.commands) > 0 {
+		next, a.commands = a.commands[0], a.commands[1:]
+	}
 	a.run(p)
+	return next
 }
 
 // blameless reports whether a failed start is the job's own doing, not ours.

@@ -45,7 +45,7 @@ func (a *actions) run(p *Pool) {
 		w.stop()
 	}
 	for _, j := range a.commands {
-		go p.runCommand(j)
+		go p.runCommands(j)
 	}
 	for _, c := range a.interrupts {
 		c.interrupt()

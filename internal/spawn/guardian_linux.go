@@ -159,7 +159,7 @@ func (g *Guardian) startOn(l *link, s *Spec) (*Process, error) {
 		l.close()
 		return nil, errUnanswered
 	}
-	re, err := decodeStarted(b)
+	re, rest, err := decodeStarted(b)
 	if err != nil || re.number != number {
 		l.close()
 		return nil, &StartError{Path: s.Path, Op: "guardian", Err: errWire}
@@ -167,6 +167,17 @@ func (g *Guardian) startOn(l *link, s *Spec) (*Process, error) {
 	if re.errno != 0 {
 		l.in.giveLink(l)
 		return nil, startError(s, re)
+	}
+	if len(rest) > 0 { // it has ended, too
+		ended, r, err := decodeReport(rest)
+		if err != nil || ended != number {
+			l.close()
+			return nil, &StartError{Path: s.Path, Op: "guardian", Err: errWire}
+		}
+		l.in.giveLink(l)
+		p := newProcess(re.pid, nil)
+		p.end(r.status(time.Now(), clockNow()))
+		return p, nil
 	}
 	l.number = number
 	p := newProcess(re.pid, l)

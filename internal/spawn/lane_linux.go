@@ -22,7 +22,7 @@ type lane struct {
 	poll *waiter
 	buf  []byte // inlineMax
 	out  []byte
-	held []byte // msgStarted of a brief process, not yet sent
+	held []byte // msgStarted of a brief process, not yet sent; it may be followed by msgEnded
 	sys  syscall.SysProcAttr
 	pidf int
 }
@@ -85,12 +85,6 @@ func (l *lane) receive() (b []byte, fds []int, truncated, ok bool) {
 
 // send is best effort: when the supervisor is gone, nobody listens.
 func (l *lane) send(b []byte) {
-	l.out = b[:0]
-	l.release()
-	l.sendPacket(b)
-}
-
-func (l *lane) sendPacket(b []byte) {
 	if l.sock < 0 {
 		return
 	}
@@ -125,7 +119,7 @@ func (l *lane) run(b []byte, fds []int, truncated bool) {
 // release sends what was held back.
 func (l *lane) release() {
 	if len(l.held) > 0 {
-		l.sendPacket(l.held)
+		l.send(l.held)
 		l.held = l.held[:0]
 	}
 }
@@ -234,7 +228,9 @@ func (l *lane) reap(t *tree, number uint64) {
 	r := report{at: clockNow(), empty: true}
 	var left, unclear []int
 	if !l.g.noOrphans() {
-		l.send(binary.LittleEndian.AppendUint64(append(l.out, msgExited), number))
+		l.release()
+		l.out = binary.LittleEndian.AppendUint64(append(l.out[:0], msgExited), number)
+		l.send(l.out)
 		left, unclear = l.g.empty(t)
 	}
 	var usage syscall.Rusage
@@ -250,7 +246,8 @@ func (l *lane) reap(t *tree, number uint64) {
 	r.user, r.sys = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 	r.maxRSS = usage.Maxrss << 10
 	r.empty, r.leaked = len(left) == 0, append(left, unclear...)
-	l.send(r.append(l.out, number))
+	l.held = r.append(l.held, number) // behind msgStarted, if that is still there
+	l.release()
 	// Not before that: the guardian may exit once no tree is left.
 	l.g.mu.Lock()
 	delete(l.g.trees, t.pid)

@@ -85,7 +85,7 @@ func TestWire_RoundTrips(t *testing.T) {
 		t.Errorf("request is %+v, %v; want %+v", r, err, want)
 	}
 	s := started{5, 1234, syscall.ENOENT, opChdir}
-	if got, err := decodeStarted(s.append(nil)); err != nil || got != s {
+	if got, _, err := decodeStarted(s.append(nil)); err != nil || got != s {
 		t.Errorf("started is %+v, %v", got, err)
 	}
 	e := report{wait: 9, user: 1, sys: 2, maxRSS: 3, at: 4, empty: true, leaked: []int{7, 8}}
@@ -108,7 +108,7 @@ func FuzzDecode(f *testing.F) {
 				t.Error("request without arguments")
 			}
 		}
-		if s, err := decodeStarted(b); err == nil && string(s.append(nil)) != string(b) {
+		if s, _, err := decodeStarted(b); err == nil && string(s.append(nil)) != string(b) {
 			t.Errorf("started %+v is not %x", s, b)
 		}
 		decodeReport(b)

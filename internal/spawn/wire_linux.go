@@ -12,12 +12,12 @@ import (
 // A lane carries one message per packet. Integers are little-endian; the first
 // byte is the kind. The two ends are always the same build of this package or,
 // with Options.Path, versions that agree on wireVersion.
-const wireVersion = 1
+const wireVersion = 2
 
 const (
 	// Supervisor to lane.
 	msgStart      = 'S' // number u64, slots u8, slot flags, then strings
-	msgStartBrief = 'B' // as msgStart; msgStarted may come together with msgEnded
+	msgStartBrief = 'B' // as msgStart; msgStarted and msgEnded may come as one packet
 	msgStartMemfd = 'M' // as msgStart, but the strings are in the memfd that is the last descriptor
 	msgSignal     = 'K' // number u64, signal u16, scope u8
 
@@ -165,6 +165,8 @@ type started struct {
 	op     byte
 }
 
+const startedLen = 18
+
 func (s started) append(b []byte) []byte {
 	b = append(b, msgStarted)
 	b = binary.LittleEndian.AppendUint64(b, s.number)
@@ -173,15 +175,16 @@ func (s started) append(b []byte) []byte {
 	return append(b, s.op)
 }
 
-func decodeStarted(b []byte) (s started, err error) {
-	if len(b) != 18 || b[0] != msgStarted {
-		return s, errWire
+// decodeStarted returns what follows it in the packet, too.
+func decodeStarted(b []byte) (s started, rest []byte, err error) {
+	if len(b) < startedLen || b[0] != msgStarted {
+		return s, nil, errWire
 	}
 	s.number = binary.LittleEndian.Uint64(b[1:])
 	s.pid = int(binary.LittleEndian.Uint32(b[9:]))
 	s.errno = syscall.Errno(binary.LittleEndian.Uint32(b[13:]))
 	s.op = b[17]
-	return s, nil
+	return s, b[startedLen:], nil
 }
 
 // report is what a lane tells about a process that has ended.
