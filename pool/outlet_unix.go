@@ -79,7 +79,7 @@ func (p *pipe) take(fd int) bool {
 	defer readBuffers.Put(buf)
 	for {
 		p.mu.Lock()
-		n, err := unix.Read(fd, buf[:])
+		n, err := readNow(fd, buf[:])
 		if n > 0 && p.to != nil {
 			p.to.take(buf[:n])
 		}

@@ -322,6 +322,6 @@ func descriptors(oob []byte) ([]int, error) {
 
 func closeAll(fds []int) {
 	for _, fd := range fds {
-		unix.Close(fd)
+		rawClose(fd)
 	}
 }

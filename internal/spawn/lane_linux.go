@@ -20,7 +20,7 @@ type lane struct {
 	sock int
 	tid  int
 	poll *waiter
-	buf  []byte // inlineMax
+	in   inbox
 	out  []byte
 	held []byte // msgStarted of a brief process, not yet sent; it may be followed by msgEnded
 	sys  syscall.SysProcAttr
@@ -28,7 +28,7 @@ type lane struct {
 }
 
 func newLane(g *guard, sock int) *lane {
-	return &lane{g: g, sock: sock, poll: newWaiter(), buf: make([]byte, inlineMax)}
+	return &lane{g: g, sock: sock, poll: newWaiter(), in: inbox{data: make([]byte, inlineMax)}}
 }
 
 // Entries of a lane's poll set.
@@ -69,7 +69,7 @@ func (l *lane) serve() {
 // receive takes in a packet; when the supervisor has closed the lane, l.sock
 // becomes -1.
 func (l *lane) receive() (b []byte, fds []int, truncated, ok bool) {
-	n, fds, truncated, err := receive(l.sock, l.buf, unix.MSG_DONTWAIT)
+	n, fds, truncated, err := l.in.receive(l.sock)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 		return nil, nil, false, false
@@ -80,7 +80,7 @@ func (l *lane) receive() (b []byte, fds []int, truncated, ok bool) {
 		l.poll.fds[pollSock].Fd = -1
 		return nil, nil, false, false
 	}
-	return l.buf[:n], fds, truncated, true
+	return l.in.data[:n], fds, truncated, true
 }
 
 // send is best effort: when the supervisor is gone, nobody listens.
@@ -89,9 +89,10 @@ func (l *lane) send(b []byte) {
 		return
 	}
 	for {
-		if _, err := unix.SendmsgN(l.sock, b, nil, nil, unix.MSG_NOSIGNAL); err != unix.EINTR {
+		if err := rawSend(l.sock, b, nil); err != unix.EAGAIN {
 			return
 		}
+		unix.Poll([]unix.PollFd{{Fd: int32(l.sock), Events: unix.POLLOUT}}, -1)
 	}
 }
 
@@ -217,7 +218,7 @@ func (l *lane) follow(t *tree, number uint64) {
 			l.g.signal(t, sig, to)
 		}
 	}
-	unix.Close(l.pidf)
+	rawClose(l.pidf)
 	l.poll.fds[pollChild].Fd = -1
 	l.reap(t, number)
 }
@@ -234,9 +235,12 @@ func (l *lane) reap(t *tree, number uint64) {
 		left, unclear = l.g.empty(t)
 	}
 	var usage syscall.Rusage
-	for {
-		if _, err := syscall.Wait4(t.pid, &r.wait, 0, &usage); err != syscall.EINTR {
-			break
+	// It has ended: this does not wait, unless a thread of it is still on its way out.
+	if pid := rawWait(t.pid, &r.wait, &usage); pid == 0 {
+		for {
+			if _, err := syscall.Wait4(t.pid, &r.wait, 0, &usage); err != syscall.EINTR {
+				break
+			}
 		}
 	}
 	if l.hasChildren() {

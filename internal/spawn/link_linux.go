@@ -45,12 +45,8 @@ func (l *link) close() { _ = l.file.Close() }
 func sendPacket(c syscall.RawConn, b, oob []byte) error {
 	var sent error
 	err := c.Write(func(fd uintptr) bool {
-		for {
-			_, sent = unix.SendmsgN(int(fd), b, oob, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
-			if sent != unix.EINTR {
-				return sent != unix.EAGAIN
-			}
-		}
+		sent = rawSend(int(fd), b, oob)
+		return sent != unix.EAGAIN
 	})
 	if err != nil {
 		return os.ErrClosed // the only reason for which f is not called
@@ -64,12 +60,8 @@ func (l *link) receive() ([]byte, error) {
 	var n int
 	var got error
 	err := l.raw.Read(func(fd uintptr) bool {
-		for {
-			n, got = unix.Read(int(fd), l.buf)
-			if got != unix.EINTR {
-				return got != unix.EAGAIN
-			}
-		}
+		n, got = rawRead(int(fd), l.buf)
+		return got != unix.EAGAIN
 	})
 	if err == nil {
 		err = got
@@ -143,7 +135,7 @@ func blocking(f *os.File) (fd int, err error) {
 	var inner error
 	err = raw.Control(func(n uintptr) {
 		fd = int(n)
-		inner = syscall.SetNonblock(fd, false)
+		inner = rawBlock(fd)
 	})
 	if err != nil {
 		return -1, os.ErrClosed

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -278,7 +279,7 @@ func clockNow() int64 { return clock(unix.CLOCK_MONOTONIC) }
 
 func clock(id int32) int64 {
 	var ts unix.Timespec
-	if err := unix.ClockGettime(id, &ts); err != nil {
+	if _, _, errno := unix.RawSyscall(unix.SYS_CLOCK_GETTIME, uintptr(id), uintptr(unsafe.Pointer(&ts)), 0); errno != 0 {
 		return 0
 	}
 	return ts.Nano()
