@@ -32,6 +32,9 @@ type Guardian struct {
 	closed  bool
 }
 
+// maxHold bounds Options.Hold.
+const maxHold = 8
+
 // Open starts a guardian, which takes some milliseconds, and blocks until it is
 // ready, 10 s at most. Errors: ErrNoGuardMain, ErrInsideGuardian, or the
 // system's (EMFILE, EAGAIN, …). A later death of the guardian ends its
@@ -39,6 +42,9 @@ type Guardian struct {
 func Open(o Options) (*Guardian, error) {
 	if boot.Role == boot.Guard {
 		return nil, fmt.Errorf("open guardian: %w", ErrInsideGuardian)
+	}
+	if len(o.Hold) > maxHold {
+		return nil, fmt.Errorf("open guardian: %d files to hold, at most %d", len(o.Hold), maxHold)
 	}
 	if o.Path == "" {
 		o.Path = "/proc/self/exe"

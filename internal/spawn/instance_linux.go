@@ -74,10 +74,14 @@ func startInstance(g *Guardian) (*instance, error) {
 		refused: make(chan struct{}, 1024), dying: make(chan struct{}), dead: make(chan struct{}),
 		running: make(map[int]bool),
 	}
+	files := []uintptr{uintptr(null), uintptr(null), 2, uintptr(theirs), uintptr(self)}
+	for _, f := range g.opts.Hold {
+		files = append(files, f.Fd())
+	}
 	guardians.Lock()
 	in.pid, err = syscall.ForkExec(g.opts.Path, g.opts.Args, &syscall.ProcAttr{
 		Env:   guardEnv(),
-		Files: []uintptr{uintptr(null), uintptr(null), 2, uintptr(theirs), uintptr(self)},
+		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &in.pidfd},
 	})
 	if err == nil {

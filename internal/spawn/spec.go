@@ -35,6 +35,12 @@ type Options struct {
 	// Linux only.
 	Exclusive bool
 
+	// Hold are files that the guardian keeps open for as long as it lives, which may
+	// be a moment longer than this process: a lock on one of them (flock) is then
+	// held until nothing is left of what this process has started. At most 8. Linux
+	// only; the files stay the caller's.
+	Hold []*os.File
+
 	// Logger is told about the loss of a guardian, with alternating keys and
 	// values. nil discards. It must not call methods of the Guardian.
 	Logger func(msg string, kv ...any)

@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/batch"
+	"github.com/feac4032/multiproc/internal/journal"
+	"github.com/feac4032/multiproc/internal/report"
+	"github.com/feac4032/multiproc/internal/spawn"
+	"github.com/feac4032/multiproc/internal/terminal"
+	"github.com/feac4032/multiproc/pool"
+)
+
+// execution is a run on its way from the command line to its exit code.
+type execution struct {
+	*command
+	c        *cli.Context
+	cfg      batch.Config
+	identity string // what runs are the same by, for -resume
+	unkept   bool   // there is a journal only where a flag asks for one
+
+	threads bool
+	reports string // the JSON report's path, "" = none
+	store   *journal.Store
+	hold    []*os.File // for the guardian
+	closers []func()
+}
+
+// start does all that the flags ask for.
+func (e *execution) start() error {
+	defer func() {
+		for i := len(e.closers) - 1; i >= 0; i-- {
+			e.closers[i]()
+		}
+	}()
+	c, cfg := e.c, &e.cfg
+	cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Quiet = e.stdin, e.stdout, e.stderr, c.Bool("q")
+	cfg.Command = "supervisor " + strings.Join(e.args, " ")
+	if err := settle(c, cfg); err != nil {
+		return err
+	}
+	var err error
+	if e.threads, err = asThreads(c.String("isolation"), cfg.File); err != nil {
+		return e.refuse(err)
+	}
+	if path := besideWorker(); path != "" {
+		cfg.Settings.StockWorker = []string{path}
+	}
+	if c.Bool("dry-run") {
+		e.code = batch.DryRun(*cfg)
+		return nil
+	}
+	for _, step := range []func() error{e.openFiles, e.openState, e.openRun} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	signals, stop := listen()
+	defer stop()
+	cfg.Signals = signals
+	if e.threads {
+		if err := settleIn(cfg.File); err != nil {
+			e.code = batch.ExitInternal
+			return err
+		}
+	}
+	return e.execute()
+}
+
+func (e *execution) later(f func()) { e.closers = append(e.closers, f) }
+
+// openFiles opens what the run writes beside stdout, or finds out early that it
+// cannot be written.
+func (e *execution) openFiles() error {
+	c, cfg := e.c, &e.cfg
+	if path := c.String("events"); path != "" {
+		file, err := createEvents(path)
+		if err != nil {
+			return usagef("-events %s: %v", path, reason(err))
+		}
+		if file != os.Stdout && file != os.Stderr {
+			e.later(func() { file.Close() })
+		}
+		cfg.Events = file
+	}
+	sink := func(flag string, open func(path string) (report.Sink, error)) error {
+		path := c.String(flag)
+		if path == "" {
+			return nil
+		}
+		s, err := open(path)
+		if err != nil {
+			return usagef("-%s %v", flag, err)
+		}
+		cfg.Sinks = append(cfg.Sinks, s)
+		e.later(func() { s.Close(nil) }) // which does nothing once it is closed
+		return nil
+	}
+	if err := sink("results", report.OpenResults); err != nil {
+		return err
+	}
+	if err := sink("trace", func(path string) (report.Sink, error) {
+		return report.OpenTrace(path, cfg.File.Name, cfg.Begin)
+	}); err != nil {
+		return err
+	}
+	if dir := c.String("output-dir"); dir != "" {
+		out, err := report.OpenOutputDir(dir)
+		if err != nil {
+			return usagef("-output-dir %v", err)
+		}
+		e.later(func() { out.Close(nil) })
+		cfg.OutputDir = out
+	}
+	path := c.String("report")
+	switch ext := filepath.Ext(path); {
+	case path == "":
+		return nil
+	case path == "-":
+		return usagef("-report -: want a FILE.json, FILE.html or FILE.xml, or %s", os.Stdout.Name())
+	case ext == ".html":
+		return sink("report", func(path string) (report.Sink, error) { return report.OpenHTML(path, cfg.Begin) })
+	case ext == ".xml":
+		return sink("report", func(path string) (report.Sink, error) { return report.OpenJUnit(path) })
+	}
+	if err := report.Check(path); err != nil {
+		return usagef("-report %v", err)
+	}
+	full, err := filepath.Abs(path)
+	e.reports = full
+	return err
+}
+
+// openState makes the folder of the journal, or finds out that there is none.
+func (e *execution) openState() error {
+	name, given := e.c.String("state"), e.c.IsSet("state")
+	resumes := e.c.Bool("resume") || e.c.IsSet("resume-from")
+	switch {
+	case given && name == "none" && resumes:
+		return usagef("-resume wants the journal that -state none leaves out")
+	case given && name == "none", e.unkept && !given && !resumes:
+		return nil
+	case !given:
+		name = defaultState
+	}
+	store, err := journal.Open(name)
+	switch {
+	case err == nil:
+		e.store, e.cfg.SpillDir = store, store.Dir()
+		return nil
+	case given || resumes:
+		e.code = batch.ExitInternal
+		return fmt.Errorf("-state %w", err)
+	}
+	if !e.cfg.Quiet {
+		fmt.Fprintf(e.stderr, "supervisor: %v; the run has no journal, and cannot be resumed\n", err)
+	}
+	return nil
+}
+
+// openRun begins the run's record, and finds the one that it goes on from.
+func (e *execution) openRun() error {
+	if e.store == nil {
+		return nil
+	}
+	cfg := &e.cfg
+	parent, err := e.parent()
+	if err != nil {
+		return err
+	}
+	if parent != nil {
+		if cfg.Past, err = e.store.Resume(parent.ID); err != nil {
+			e.code = batch.ExitInternal
+			if errors.Is(err, journal.ErrInUse) {
+				e.code = batch.ExitInUse
+			}
+			return fmt.Errorf("-resume: %w", err)
+		}
+		e.later(func() { cfg.Past.Close() })
+	}
+	cfg.ID = batch.NewID(cfg.Begin)
+	dir, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("working directory: %w", err)
+	}
+	info := journal.Info{
+		ID: cfg.ID, Name: cfg.File.Name, Identity: e.identity, File: cfg.File.Path, Dir: dir,
+		Argv: e.args, Begin: cfg.Begin, Workers: cfg.Workers, Jobs: batch.JournalJobs(cfg.File), Version: version(),
+	}
+	if parent != nil {
+		info.Parent = parent.ID
+	}
+	run, err := e.store.Create(info)
+	if err != nil {
+		e.code = batch.ExitInternal
+		return fmt.Errorf("-state %w", err)
+	}
+	e.later(func() { run.Close() })
+	cfg.Journal = run
+	e.hold = append(e.hold, run.LockFile())
+	return nil
+}
+
+// parent finds the run that is resumed, nil = there is none.
+func (e *execution) parent() (*journal.RunInfo, error) {
+	if name := e.c.String("resume-from"); name != "" {
+		run, err := e.store.Find(name)
+		if err != nil {
+			return nil, usagef("-resume-from %v", err)
+		}
+		return run, nil
+	}
+	if !e.c.Bool("resume") {
+		if e.c.Bool("rerun-changed") {
+			return nil, usagef("-rerun-changed goes with -resume or -resume-from")
+		}
+		return nil, nil
+	}
+	run, err := e.store.Latest(e.identity)
+	if err != nil {
+		e.code = batch.ExitInternal
+		return nil, fmt.Errorf("-resume: %w", err)
+	}
+	if run == nil && !e.cfg.Quiet {
+		fmt.Fprintln(e.stderr, "supervisor: no earlier run of this to resume; beginning anew")
+	}
+	return run, nil
+}
+
+// execute runs the file on this machine.
+func (e *execution) execute() error {
+	cfg, log := &e.cfg, e.cfg.Logger
+	guardian := ""
+	if len(cfg.Settings.StockWorker) > 0 {
+		guardian = cfg.Settings.StockWorker[0]
+	}
+	g, err := spawn.Open(spawn.Options{
+		Path: guardian, Exclusive: true, Hold: e.hold,
+		Logger: func(msg string, kv ...any) { log.Warn(msg, kv...) },
+	})
+	if err != nil {
+		e.code = batch.ExitInternal
+		return err
+	}
+	defer g.Close()
+	cfg.Executor, err = openExecutor(e.threads, pool.Config{
+		Workers: cfg.Workers, SpillDir: cfg.SpillDir, Guardian: g, Logger: log, OnLog: workerLog(log),
+	}, cfg.File, cfg.Settings)
+	if err != nil {
+		e.code = batch.ExitInternal
+		return err
+	}
+	if stderr, ok := e.stderr.(*os.File); ok && !cfg.Quiet && !e.c.Bool("no-progress") {
+		cfg.Progress = new(batch.Progress)
+		display := terminal.Open(stderr, cfg.Progress, terminal.Options{Rows: cfg.Workers})
+		defer display.Close()
+		cfg.Stdout, cfg.Stderr = display.Writer(cfg.Stdout), display.Writer(cfg.Stderr)
+		cfg.Hide = display.Close
+	}
+	rep := batch.Run(context.Background(), *cfg)
+	e.code = rep.Exit
+	if e.reports == "" {
+		return nil
+	}
+	b, err := rep.JSON()
+	if err == nil {
+		err = report.WriteFile(e.reports, func(w io.Writer) error {
+			_, err := w.Write(b)
+			return err
+		})
+	}
+	if err != nil {
+		e.code = max(e.code, batch.ExitInternal)
+		return fmt.Errorf("-report %w", err)
+	}
+	return nil
+}
+
+// identity is what runs of a job file are the same by.
+func identity(f *config.File) string {
+	path, err := filepath.Abs(f.Path)
+	if err != nil {
+		return f.Path
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return path
+}

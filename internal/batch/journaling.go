@@ -1,0 +1,182 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/journal"
+	"github.com/feac4032/multiproc/internal/report"
+	"github.com/feac4032/multiproc/pool"
+)
+
+// JournalJobs describes the jobs of a file to a journal.
+func JournalJobs(f *config.File) []journal.JobInfo {
+	jobs := make([]journal.JobInfo, len(f.Jobs))
+	for i, j := range f.Jobs {
+		jobs[i] = journal.JobInfo{ID: j.ID, Kind: j.Kind.String()}
+	}
+	return jobs
+}
+
+// row is the record of an instance for the journal.
+func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
+	row := &journal.Row{
+		Job: js.at, Index: -1, Outcome: string(res.Outcome), Which: res.Which,
+		ExitCode: -1, Signal: res.Signal, Attempt: res.Attempt, Slot: res.Slot, Worker: res.Worker, PID: res.PID,
+		Start: res.Start, Wall: res.Wall, CPU: res.CPU, Peak: res.Peak,
+		Evidence: evidenceOf(res), Result: res.Value,
+	}
+	if res.PID > 0 {
+		row.ExitCode = res.ExitCode
+	}
+	if res.Outcome == pool.OK {
+		row.Evidence = ""
+	}
+	if in == nil {
+		return row
+	}
+	row.Index, row.Key = in.Index, in.plan.digest(in)
+	switch {
+	case in.Items != nil:
+		row.Items = int64(len(in.Items))
+	case in.hasItem():
+		row.Item = in.Item.Text()
+	}
+	return row
+}
+
+// attemptRow is the record of an attempt that is followed by another one.
+func attemptRow(in *Instance, js *jobState, res *pool.Result) *journal.Attempt {
+	a := &journal.Attempt{
+		Job: js.at, Index: in.Index, Attempt: res.Attempt, Outcome: string(res.Outcome), Which: res.Which,
+		ExitCode: -1, Signal: res.Signal, Worker: res.Worker, PID: res.PID,
+		Start: res.Start, Wall: res.Wall, Evidence: evidenceOf(res),
+	}
+	if res.PID > 0 {
+		a.ExitCode = res.ExitCode
+	}
+	return a
+}
+
+// reportRow is the end of an instance for results and reports.
+func (r *run) reportRow(in *Instance, js *jobState, res *pool.Result) *report.Row {
+	row := &report.Row{
+		Job: js.plan.job.ID, Index: -1, Label: js.plan.job.ID,
+		Outcome: string(res.Outcome), Which: res.Which, ExitCode: -1,
+		Signal: res.Signal, SignalName: signalName(res.Signal),
+		Attempts: res.Attempt, Slot: res.Slot, Worker: res.Worker, PID: res.PID,
+		Start: res.Start, Wall: res.Wall, CPU: res.CPU, Peak: res.Peak,
+		Evidence: evidenceOf(res), Result: slices.Clone(res.Value),
+		Stdout: keptTail(res.Stdout.Tail(maxTailKept)), Stderr: keptTail(res.Stderr.Tail(maxTailKept)),
+	}
+	if res.PID > 0 {
+		row.ExitCode = res.ExitCode
+	}
+	if in == nil {
+		return row
+	}
+	row.Index, row.Label = in.Index, in.Label()
+	row.Item, row.HasItem, row.Items, row.Matrix = in.Item, in.hasItem() && in.Items == nil, in.Items, in.Matrix
+	if !harmless(res) {
+		row.Reproduce = in.plan.reproduce(in)
+	}
+	return row
+}
+
+// keptTail is the end of an output, kept for a report.
+type keptTail []byte
+
+func (t keptTail) Len() int64 { return int64(len(t)) }
+
+func (t keptTail) Tail(limit int) []byte { return t[max(0, len(t)-limit):] }
+
+func (t keptTail) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(t)
+	return int64(n), err
+}
+
+// unrecorded is told by the ledger that the journal cannot be written: what the
+// run does from now on would be done again by the next one.
+func (r *run) unrecorded(err error) {
+	first := ""
+	var lost *journal.LostError
+	if errors.As(err, &lost) {
+		err = lost.Err
+		if lost.Label != "" {
+			first = "; " + lost.Label + " is the first that is not recorded"
+		}
+	}
+	r.led.say(fmt.Sprintf("supervisor: journal %s: %v%s; halting: -resume goes on when that is mended", r.cfg.Journal.Dir(), cause(err), first))
+	r.stop(interrupting, func() { r.end.halted = "the journal cannot be written" })
+	r.mu.Lock()
+	r.end.lost = "journal"
+	r.mu.Unlock()
+}
+
+// tellsEach reports whether somebody wants to know of every instance.
+func (r *run) tellsEach() bool {
+	return r.cfg.Events != nil || r.cfg.Journal != nil || len(r.cfg.Sinks) > 0
+}
+
+// carried reports that an earlier run has done an instance: then it is recorded as
+// that one's.
+func (r *run) carried(in *Instance) bool {
+	past := r.cfg.Past
+	if past == nil || r.cfg.Anew[in.Job.ID] {
+		return false
+	}
+	js := in.state
+	claim, ok := past.Match(in.plan.digest(in), js.tap != nil)
+	if !ok {
+		return false
+	}
+	e := &entry{in: in, claim: &claim}
+	if js.tap != nil || len(r.cfg.Sinks) > 0 || r.cfg.OutputDir != nil {
+		if err := r.recall(in, &claim, e); err != nil {
+			r.log.Warn("an earlier run's record cannot be read; the instance runs again", "job", in.Label(), "error", err)
+			return false
+		}
+	}
+	in.passItems(js)
+	r.mu.Lock()
+	r.tally.resumed++
+	r.tally.add(pool.OK, 1)
+	r.mu.Unlock()
+	r.led.commit(e)
+	r.mu.Lock()
+	r.leave(in)
+	r.mu.Unlock()
+	return true
+}
+
+// recall reads what an earlier run has recorded of an instance, for those who want
+// to see it.
+func (r *run) recall(in *Instance, claim *journal.Claim, e *entry) error {
+	row, err := r.cfg.Past.Row(*claim)
+	if err != nil {
+		return err
+	}
+	if js := in.state; js.tap != nil {
+		out, err := r.cfg.Past.Output(*claim)
+		if err != nil {
+			return err
+		}
+		var line []byte
+		res := &pool.Result{Outcome: pool.OK, Value: row.Result}
+		if hasResult(in, res) {
+			line = appendResult(nil, res)
+		}
+		js.tap.put(out, line)
+	}
+	if len(r.cfg.Sinks) > 0 {
+		e.row = &report.Row{
+			Job: in.Job.ID, Index: in.Index, Label: in.Label(), Outcome: row.Outcome, ExitCode: row.ExitCode,
+			Attempts: row.Attempt, Wall: row.Wall, CPU: row.CPU, Peak: row.Peak, Result: row.Result,
+			Item: in.Item, HasItem: in.hasItem() && in.Items == nil, Items: in.Items, Matrix: in.Matrix, Resumed: true,
+		}
+	}
+	return nil
+}

@@ -1,0 +1,296 @@
+package batch
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/feac4032/multiproc/internal/journal"
+)
+
+// maxAhead bounds the instances that have ended and wait for their place in the
+// order; then only the job goes on whose turn it is.
+const maxAhead = 64 << 10
+
+// orderRoom is how much must be left for outputs that wait, in bytes, for more to be
+// started.
+const orderRoom = 64 << 20
+
+// order puts the outputs of instances into the order of levels, the file, and the
+// index. What is not at the head of it is kept in files until it is.
+type order struct {
+	store *journal.Outputs // the journal's, or of this run alone
+	moved func()           // there is room again
+
+	mu     sync.Mutex
+	head   int     // the place of the job whose turn it is
+	next   int64   // and the index of its instance
+	ended  []int64 // by place: how many instances the job had; -1 = not known
+	parked map[spot]parked
+	full   bool // somebody was told that there is no room
+}
+
+// spot is a place in the order.
+type spot struct {
+	place int
+	index int64
+}
+
+// parked is an output that waits.
+type parked struct {
+	ref  journal.Ref
+	kept bool
+	line []byte // behind its stdout
+	tag  string
+}
+
+func newOrder(jobs int, store *journal.Outputs, moved func()) *order {
+	o := &order{store: store, moved: moved, ended: make([]int64, jobs), parked: make(map[spot]parked)}
+	for i := range o.ended {
+		o.ended[i] = -1
+	}
+	return o
+}
+
+func (o *order) end(place int, count int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended[place] = count
+}
+
+// room reports whether another instance of the job with that place may start.
+func (o *order) room(place int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if place <= o.head || len(o.parked) < maxAhead && o.store.Room(orderRoom) {
+		return true
+	}
+	o.full = true
+	return false
+}
+
+// heads reports whether an instance is the head of the order.
+func (o *order) heads(s spot) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settle()
+	return s == spot{o.head, o.next}
+}
+
+// moves reports whether the head can go on by itself.
+func (o *order) moves() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settle()
+	_, ok := o.parked[spot{o.head, o.next}]
+	return ok
+}
+
+// settle passes over jobs that have ended. The caller holds mu.
+func (o *order) settle() {
+	for o.head < len(o.ended) && o.ended[o.head] >= 0 && o.next >= o.ended[o.head] {
+		o.head, o.next = o.head+1, 0
+	}
+}
+
+// pop takes the head off if it is there.
+func (o *order) pop() (p parked, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settle()
+	s := spot{o.head, o.next}
+	if p, ok = o.parked[s]; ok {
+		delete(o.parked, s)
+		o.next++
+	}
+	return p, ok
+}
+
+// passed says that the head was printed.
+func (o *order) passed() {
+	o.mu.Lock()
+	o.next++
+	o.settle()
+	o.mu.Unlock()
+}
+
+func (o *order) park(s spot, p parked) {
+	o.mu.Lock()
+	o.parked[s] = p
+	o.mu.Unlock()
+}
+
+// rest takes all that is left off, in its order: what stood before it will not
+// come.
+func (o *order) rest() []parked {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	spots := slices.SortedFunc(maps.Keys(o.parked), func(a, b spot) int {
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.index, b.index))
+	})
+	left := make([]parked, len(spots))
+	for i, s := range spots {
+		left[i] = o.parked[s]
+	}
+	clear(o.parked)
+	return left
+}
+
+// tellRoom wakes those who were told that there is none.
+func (o *order) tellRoom() {
+	o.mu.Lock()
+	tell := o.full && len(o.parked) < maxAhead*3/4 && o.store.Room(orderRoom)
+	if tell {
+		o.full = false
+	}
+	o.mu.Unlock()
+	if tell {
+		o.moved()
+	}
+}
+
+// inOrder prints of a turn what is at the head, and parks the rest.
+func (w *writer) inOrder(t *turn) {
+	b := t.bytes
+	at := 0
+	for _, m := range t.marks {
+		b = w.print(t, at, m.first, b) // the supervisor's own words
+		at = m.last
+		s := spot{m.place, m.index}
+		if w.order.heads(s) {
+			b = w.print(t, m.first, m.last, b)
+			if m.row >= 0 {
+				w.order.store.Printed(t.batch.Ref(m.row))
+			}
+			w.order.passed()
+			w.advance()
+			continue
+		}
+		var p parked
+		p, b = w.setAside(t, m, b)
+		w.order.park(s, p)
+	}
+	w.print(t, at, len(t.parts), b)
+	w.advance()
+	w.order.tellRoom()
+}
+
+// setAside keeps the output of an instance, of which b has the bytes.
+func (w *writer) setAside(t *turn, m mark, b []byte) (parked, []byte) {
+	p := parked{tag: m.tag}
+	if m.row >= 0 {
+		p.ref = t.batch.Ref(m.row)
+		p.kept = p.ref.Stored()
+	}
+	var content [2]content
+	for i := m.first; i < m.last; i++ {
+		part := &t.parts[i]
+		c := &content[part.to]
+		switch {
+		case part.last:
+			p.line = append(p.line, b[:part.n]...)
+		case part.large != nil:
+			c.large = part.large
+		default:
+			c.b = append(c.b, b[:part.n]...)
+		}
+		b = b[part.n:]
+	}
+	if p.kept || content[toStdout].Len() == 0 && content[toStderr].Len() == 0 {
+		return p, b
+	}
+	// Without a journal, or where that had no room for it.
+	ref, err := w.order.store.Put(&content[toStdout], &content[toStderr])
+	if err != nil {
+		w.lose(toStdout, fmt.Errorf("output that waits for its turn: %w", err))
+		return parked{}, b
+	}
+	p.ref, p.kept = ref, ref.Stored()
+	return p, b
+}
+
+// content is a stream of an instance that is to be kept.
+type content struct {
+	b     []byte
+	large printed
+}
+
+func (c *content) Len() int64 {
+	if c.large != nil {
+		return c.large.Len()
+	}
+	return int64(len(c.b))
+}
+
+func (c *content) WriteTo(w io.Writer) (int64, error) {
+	if c.large != nil {
+		return c.large.WriteTo(w)
+	}
+	n, err := w.Write(c.b)
+	return int64(n), err
+}
+
+// advance prints what has waited for what was just printed.
+func (w *writer) advance() {
+	for {
+		p, ok := w.order.pop()
+		if !ok {
+			return
+		}
+		w.printParked(p)
+	}
+}
+
+func (w *writer) printParked(p parked) {
+	if p.kept {
+		stdout, stderr, err := w.order.store.Reader(p.ref)
+		if err != nil {
+			w.lose(toStdout, fmt.Errorf("output that has waited for its turn: %w", err))
+			return
+		}
+		w.copy(toStdout, stdout, p.tag)
+		w.behind(p)
+		w.copy(toStderr, stderr, p.tag)
+		w.order.store.Printed(p.ref)
+		return
+	}
+	w.behind(p)
+}
+
+func (w *writer) behind(p parked) {
+	if len(p.line) > 0 {
+		w.part(&part{to: toStdout, tag: p.tag}, p.line)
+	}
+}
+
+// copy prints what a reader gives.
+func (w *writer) copy(to stream, r io.Reader, tag string) {
+	if w.broken[to] || w.sinks[to] == nil {
+		return
+	}
+	var err error
+	if tag == "" {
+		_, err = io.Copy(w.sinks[to], r)
+	} else {
+		t := &tagger{w: w.sinks[to], tag: tag}
+		if _, err = io.Copy(t, r); err == nil {
+			err = t.end()
+		}
+	}
+	if err != nil {
+		w.lose(to, err)
+	}
+}
+
+// end prints what is left when no more comes.
+func (w *writer) end() {
+	if w.order == nil {
+		return
+	}
+	for _, p := range w.order.rest() {
+		w.printParked(p)
+	}
+}

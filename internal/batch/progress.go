@@ -1,0 +1,80 @@
+package batch
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/feac4032/multiproc/internal/terminal"
+	"github.com/feac4032/multiproc/internal/text"
+	"github.com/feac4032/multiproc/pool"
+)
+
+// Progress tells how far a run is, from when it has begun. It is a terminal.Source.
+type Progress struct{ run atomic.Pointer[run] }
+
+// Status implements terminal.Source.
+func (p *Progress) Status(maxRunning int) terminal.Status {
+	r := p.run.Load()
+	if r == nil {
+		return terminal.Status{Total: -1}
+	}
+	return r.status(maxRunning)
+}
+
+func (r *run) status(maxRunning int) terminal.Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	done, ok, idle := r.tally.jobs(), r.tally.count(pool.OK), r.tally.count(skipped)
+	s := terminal.Status{
+		Elapsed: time.Since(r.begin), Total: r.total(), Done: int(done), OK: int(ok),
+		NotOK: int(done - ok - idle), Skipped: int(idle), Resumed: int(r.tally.resumed), Active: int(r.active),
+		Rate: r.meter.Rate(),
+	}
+	if s.Total >= 0 {
+		s.ETA = r.meter.ETA(s.Total-s.Done, r.cfg.Workers)
+	}
+	if maxRunning <= 0 {
+		return s
+	}
+	var active []*Instance
+	for _, in := range r.flight {
+		if !in.active {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(active, in, func(a, b *Instance) int { return cmp.Compare(a.since.UnixNano(), b.since.UnixNano()) })
+		if at < maxRunning {
+			active = slices.Insert(active, at, in)
+			active = active[:min(len(active), maxRunning)]
+		}
+	}
+	for _, in := range active {
+		run := terminal.Running{Label: in.Label(), Since: in.since}
+		switch {
+		case in.Items != nil:
+			run.Item = text.Number(int64(len(in.Items))) + " items"
+		case in.hasItem():
+			run.Item = text.Plain(in.Item.Text(), maxItemShown)
+		}
+		s.Running = append(s.Running, run)
+	}
+	return s
+}
+
+// total is how many instances there will be, -1 while that is not known. The
+// caller holds mu.
+func (r *run) total() int {
+	total := int64(0)
+	for _, js := range r.jobs {
+		n, known := js.plan.known()
+		switch {
+		case js.drained() || js.ended:
+			n = js.index
+		case !known:
+			return -1
+		}
+		total += n
+	}
+	return int(min(total, 1<<53))
+}
