@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -18,6 +19,17 @@ import (
 func Check(path string) error {
 	_, err := placeOf(path)
 	return err
+}
+
+// WriteFile writes a file as the reports are written: beside, and then renamed, so
+// that nobody ever sees half of it, and nothing is left if fill fails; straight to a
+// pipe or a device. Errors name the file.
+func WriteFile(path string, fill func(w io.Writer) error) error {
+	p, err := placeOf(path)
+	if err != nil {
+		return err
+	}
+	return p.replace(func(f *os.File) error { return fill(f) })
 }
 
 // place is where a file is to be written.
