@@ -17,6 +17,7 @@ type instant struct{ res pool.Result }
 func (*instant) Tasks(context.Context, *config.Job) ([]string, error) { return []string{"echo"}, nil }
 func (*instant) Watch(func(pool.WorkerEvent))                         {}
 func (*instant) Cancel(*Instance)                                     {}
+func (*instant) Again(*Instance)                                      {}
 func (*instant) Kill()                                                {}
 func (*instant) Close(context.Context) Closing                        { return Closing{} }
 

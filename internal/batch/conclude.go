@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/internal/text"
-	"github.com/feac4032/multiproc/pool"
 )
 
 // conclude clears up, says what the run came to, and returns its report.
@@ -21,6 +20,9 @@ func (r *run) conclude() *Report {
 	closing := r.ex.Close(ctx)
 	r.helpers.Wait()
 	rep := r.report(closing)
+	if r.cfg.Hide != nil {
+		r.cfg.Hide()
+	}
 	if s := r.summary(rep); s != "" {
 		r.led.say(s)
 	}
@@ -38,8 +40,9 @@ func (r *run) conclude() *Report {
 	}
 	// Only now is it known whether all of it was written.
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	rep.Exit = r.end.code()
+	r.mu.Unlock()
+	r.closeSinks(rep)
 	return rep
 }
 
@@ -51,7 +54,7 @@ func (r *run) report(closing Closing) *Report {
 	defer r.mu.Unlock()
 	leaked := append(append([]int{}, r.leaks...), closing.Leaked...)
 	r.end.leaked = len(leaked) > 0
-	r.end.notOK = r.tally.jobs() > r.tally.count(pool.OK)
+	r.end.notOK = r.counts > 0
 	rep := &Report{
 		Version: 1, Name: r.cfg.File.Name, Run: r.id,
 		Exit: r.end.code(), Wall: text.Seconds(time.Since(r.begin)), Workers: r.cfg.Workers,

@@ -46,18 +46,22 @@ func DryRun(cfg Config) int {
 
 func dryJob(w *bufio.Writer, p *plan, stdin io.Reader) error {
 	f := p.job.Foreach
-	if streams(f) && len(p.job.Needs) > 0 {
+	switch {
+	case f != nil && f.Source == config.FromJob:
+		fmt.Fprintf(w, "%s: for each item of %s that is ok\n", p.job.ID, f.Of.ID)
+		return nil
+	case streams(f) && len(p.job.Needs) > 0:
 		fmt.Fprintf(w, "%s: for each of %s, read when %s ended\n", p.job.ID, sourceName(f), needsText(p.job))
 		return nil
 	}
-	js := &jobState{plan: p}
+	js := &jobState{plan: p, chunk: newChunker(p.job.Chunk)}
 	if f == nil {
 		js.batch, js.done = []item{{}}, true
 	} else {
 		if stdin == nil {
 			stdin = strings.NewReader("")
 		}
-		src, err := openSource(f, p.root, stdin)
+		src, err := openSource(f, p.root, stdin, nil)
 		if err != nil {
 			return err
 		}
@@ -65,8 +69,8 @@ func dryJob(w *bufio.Writer, p *plan, stdin io.Reader) error {
 		js.src = src
 	}
 	var failed error
-	for js.has() || !js.done {
-		if len(js.batch) == 0 {
+	for js.has() || !js.drained() {
+		if !js.has() {
 			continue
 		}
 		in, err := js.take()
@@ -93,7 +97,7 @@ func dryJob(w *bufio.Writer, p *plan, stdin io.Reader) error {
 func (p *plan) describe(in *Instance) (string, error) {
 	s := p.scope(in, 1, 1)
 	if p.job.Kind == config.Task {
-		v := in.Item
+		v := in.argument()
 		if p.job.Args != nil {
 			var err error
 			if v, err = p.job.Args.Value(&s); err != nil {
@@ -125,6 +129,49 @@ func (p *plan) describe(in *Instance) (string, error) {
 	return text.Plain(strings.Join(words, " "), 4096), nil
 }
 
+// reproduce gives a command line that does what an instance does, for people who
+// look for the cause of a failure; "" = there is none. That of a command is for a
+// shell in any folder; a task needs a worker, and so a supervisor.
+func (p *plan) reproduce(in *Instance) string {
+	if in.bad {
+		return ""
+	}
+	if p.job.Kind == config.Task {
+		if p.file == "" {
+			return ""
+		}
+		words := []string{"supervisor", "run", quote(p.file), "-only", quote(in.Label())}
+		for _, v := range p.given {
+			words = append(words, "-var", quote(v.Name+"="+v.Value.Text()))
+		}
+		return strings.Join(words, " ")
+	}
+	line, err := p.describe(in)
+	if err != nil || len(line) > maxReproduce {
+		return ""
+	}
+	s := p.scope(in, 1, 1)
+	dir, err := p.dir(&s)
+	if err != nil {
+		return ""
+	}
+	var env []string
+	for _, e := range p.declared {
+		if value, err := e.Value.Text(&s); err == nil {
+			env = append(env, e.Name+"="+quote(value)+" ")
+		}
+	}
+	for _, v := range p.vars {
+		if strings.Contains(line, config.EnvName("VAR", v.Name)) {
+			env = append(env, config.EnvName("VAR", v.Name)+"="+quote(v.Value.Text())+" ")
+		}
+	}
+	return "(cd " + quote(dir) + " && " + strings.Join(env, "") + line + ")"
+}
+
+// maxReproduce bounds a line that is to be copied from a terminal, in bytes.
+const maxReproduce = 1000
+
 // quote quotes a word for a shell where that is needed.
 func quote(s string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+"
@@ -135,8 +182,11 @@ func quote(s string) string {
 }
 
 func sourceName(f *config.Foreach) string {
-	if f.Source == config.FromGlob {
+	switch {
+	case f.Source == config.FromGlob:
 		return "glob " + strings.Join(f.Patterns, ", ")
+	case f.Of != nil:
+		return f.Source.String() + " " + f.Of.ID
 	}
 	return f.Source.String() + " " + f.Path
 }

@@ -35,7 +35,7 @@ func varsEnv(vars []config.Field) []string {
 
 // appendInstanceEnv appends what tells a command which instance it is.
 func (p *plan) appendInstanceEnv(env []string, in *Instance, attempt, slot int) []string {
-	if p.job.Foreach != nil {
+	if p.job.Foreach != nil && in.Items == nil {
 		env = append(env, "ITEM="+in.Item.Text())
 		for _, f := range in.Item.Fields() {
 			env = append(env, config.EnvName("ITEM", f.Name)+"="+f.Value.Text())
@@ -44,6 +44,7 @@ func (p *plan) appendInstanceEnv(env []string, in *Instance, attempt, slot int) 
 	for i, f := range in.Matrix {
 		env = append(env, p.axisEnv[i]+f.Value.Text())
 	}
+	env = appendHolds(env, in.holds)
 	return append(env,
 		"JOB_ID="+in.Job.ID,
 		"INDEX="+strconv.FormatInt(in.Index, 10),
@@ -51,4 +52,19 @@ func (p *plan) appendInstanceEnv(env []string, in *Instance, attempt, slot int) 
 		"ATTEMPT="+strconv.Itoa(attempt),
 		"SLOT="+strconv.Itoa(slot),
 	)
+}
+
+// appendHolds appends which units of which resources an attempt has.
+func appendHolds(env []string, holds []hold) []string {
+	for _, h := range holds {
+		var b strings.Builder
+		for i, n := range h.units {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(h.of.of.ID(n))
+		}
+		env = append(env, h.of.env+"="+b.String())
+	}
+	return env
 }

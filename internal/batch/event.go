@@ -67,6 +67,7 @@ func (r *run) worker(e pool.WorkerEvent) {
 		return
 	}
 	r.log.Debug(name, "worker", e.Worker, "pid", e.PID, "evidence", e.Evidence)
+	r.tellDeath(&e)
 	if r.cfg.Events == nil {
 		return
 	}

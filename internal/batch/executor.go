@@ -23,6 +23,10 @@ type Executor interface {
 	// of o.Done and o.Dropped will be called for it, unless an error is returned.
 	Submit(in *Instance, o Observer) error
 
+	// Again lets an instance go on with another attempt, for which the observer was
+	// asked. It does not wait.
+	Again(in *Instance)
+
 	// Cancel takes an instance back if it has not started, and interrupts it if it
 	// has. It does not wait, and o.Done or o.Dropped is still called.
 	Cancel(in *Instance)
@@ -51,9 +55,16 @@ type Observer interface {
 	// Started: an attempt was given to a worker, or its process has been started.
 	// It does not block.
 	Started(in *Instance, a Attempt)
+	// Output: an attempt has written p, which is valid during the call. Both streams
+	// are told of in order, and all of it before the attempt's end. It may block, and
+	// then holds up that attempt. Asked only for instances that are Watched.
+	Output(in *Instance, stderr bool, p []byte)
 	// Retrying: the attempt r will be followed by another one after some time. It
 	// does not block; r is valid during the call.
 	Retrying(in *Instance, r *pool.Result, after time.Duration)
+	// Again: the time before another attempt is over. It begins when the executor is
+	// told so. Asked only for instances whose job is Gated.
+	Again(in *Instance)
 	// Done: the instance has ended with r, which is valid during the call. It may
 	// block, and should hold up nothing but what produces more results.
 	Done(in *Instance, r *pool.Result)

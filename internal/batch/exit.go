@@ -7,6 +7,7 @@ const (
 	ExitNotOK    = 1 // some instance was not ok
 	ExitUsage    = 2 // the file asks for something that is not there
 	ExitHalted   = 3 // by policy, deadline or restart limit
+	ExitInUse    = 6 // the run that is to be resumed is under way
 	ExitInternal = 5 // our fault, or output was lost, or a process was left behind
 	ExitSignal   = 128
 )

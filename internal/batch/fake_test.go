@@ -64,6 +64,8 @@ func (f *fake) Submit(in *Instance, o Observer) error {
 	return nil
 }
 
+func (f *fake) Again(*Instance) {}
+
 func (f *fake) Cancel(in *Instance) {
 	f.end(in.Label(), &pool.Result{Outcome: pool.Cancelled, Evidence: "interrupted", ExitCode: -1, Attempt: 1, PID: 100})
 }

@@ -181,16 +181,3 @@ func TestRun_WorkerThatSaysNothingIsGivenUp(t *testing.T) {
 		t.Errorf("exit %d after %v s: %s", rep.Exit, rep.Wall, rep.Error)
 	}
 }
-
-func TestRun_LongRunSaysHowFarItIs(t *testing.T) {
-	t.Parallel()
-	tr := setup(t, "jobs: [{id: a, run: [x]}]")
-	tr.ex.auto = nil
-	tr.steer(func() {
-		time.Sleep(5*time.Minute + time.Second)
-		tr.ex.end("a", ok())
-	})
-	if n := strings.Count(tr.stderr.String(), "0 done, 1 running"); n != 10 {
-		t.Errorf("%d lines, want 10:\n%s", n, tr.stderr.String())
-	}
-}

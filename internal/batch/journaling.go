@@ -9,6 +9,7 @@ import (
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/journal"
 	"github.com/feac4032/multiproc/internal/report"
+	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 )
 
@@ -129,7 +130,10 @@ func (r *run) carried(in *Instance) bool {
 		return false
 	}
 	js := in.state
-	claim, ok := past.Match(in.plan.digest(in), js.tap != nil)
+	claim, ok, err := past.Match(in.plan.digest(in), js.tap != nil)
+	if err != nil {
+		r.forget(err)
+	}
 	if !ok {
 		return false
 	}
@@ -152,6 +156,20 @@ func (r *run) carried(in *Instance) bool {
 	return true
 }
 
+// forget goes on without the record of an earlier run that cannot be read. The
+// caller is the dispatcher.
+func (r *run) forget(err error) {
+	r.led.say("supervisor: " + text.Plain(err.Error(), 2000) + "; what follows is run again")
+	r.cfg.Past = nil
+}
+
+// section is a stored output.
+type section struct{ *io.SectionReader }
+
+func (s section) Len() int64 { return s.Size() }
+
+func (s section) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, s.SectionReader) }
+
 // recall reads what an earlier run has recorded of an instance, for those who want
 // to see it.
 func (r *run) recall(in *Instance, claim *journal.Claim, e *entry) error {
@@ -160,7 +178,7 @@ func (r *run) recall(in *Instance, claim *journal.Claim, e *entry) error {
 		return err
 	}
 	if js := in.state; js.tap != nil {
-		out, err := r.cfg.Past.Output(*claim)
+		out, _, err := r.cfg.Past.Output(*claim)
 		if err != nil {
 			return err
 		}
@@ -169,7 +187,7 @@ func (r *run) recall(in *Instance, claim *journal.Claim, e *entry) error {
 		if hasResult(in, res) {
 			line = appendResult(nil, res)
 		}
-		js.tap.put(out, line)
+		js.tap.put(section{out}, line)
 	}
 	if len(r.cfg.Sinks) > 0 {
 		e.row = &report.Row{

@@ -47,13 +47,18 @@ func (p *plan) baseOfKey() []byte {
 // keyOf gives the key of an instance. Where a template fails, its error stands
 // for what it would have given: such an instance is never ok.
 func (p *plan) keyOf(in *Instance) string {
-	if in.key != "" {
+	key := p.digest(in)
+	return hex.EncodeToString(key[:])
+}
+
+func (p *plan) digest(in *Instance) [16]byte {
+	if in.keyed {
 		return in.key
 	}
 	s := p.scope(in, 0, 0)
 	b := append(make([]byte, 0, 256), p.keyBase...)
 	if p.job.Foreach != nil {
-		b = keyValue(b, in.Item)
+		b = keyValue(b, in.argument())
 	}
 	for _, f := range in.Matrix {
 		b = keyValue(b, f.Value)
@@ -87,8 +92,11 @@ func (p *plan) keyOf(in *Instance) string {
 		text(path, nil)
 		text(t, err)
 	}
+	if p.job.Stdout != nil {
+		text(p.job.Stdout.Text(&s))
+	}
 	sum := sha256.Sum256(b)
-	in.key = hex.EncodeToString(sum[:16])
+	in.key, in.keyed = [16]byte(sum[:16]), true
 	return in.key
 }
 

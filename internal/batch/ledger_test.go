@@ -13,6 +13,7 @@ func TestLedger_EntriesAreNeverMixed(t *testing.T) {
 	t.Parallel()
 	var out, errs safeBuffer
 	l := newLedger(&out, &errs, nil, func(to stream, err error) { t.Errorf("%s: %v", to, err) })
+	l.start()
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Add(1)
@@ -57,6 +58,7 @@ func TestLedger_SlowReaderHoldsWritersUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := make(gate)
 		l := newLedger(g, nil, nil, nil)
+		l.start()
 		var mu sync.Mutex
 		committed := 0
 		chunk := []byte(strings.Repeat("x", 60<<10))
@@ -90,6 +92,7 @@ func TestLedger_AbandonLetsWritersGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := make(gate)
 		l := newLedger(g, nil, nil, nil)
+		l.start()
 		chunk := []byte(strings.Repeat("x", 60<<10))
 		var wg sync.WaitGroup
 		for range 50 {
@@ -109,6 +112,7 @@ func TestLedger_LosesAStreamOnce(t *testing.T) {
 	var errs safeBuffer
 	lost := 0
 	l := newLedger(broken{errors.New("boom")}, &errs, nil, func(stream, error) { lost++ })
+	l.start()
 	for range 10 {
 		l.commit(&entry{line: []byte("x\n"), note: []byte("n\n")})
 	}

@@ -84,6 +84,8 @@ func (l *Local) Submit(in *Instance, o Observer) error {
 	in.Handle = x
 	x.job = pool.Job{
 		Label:     clip(in.Label(), ipc.MaxName),
+		Priority:  in.priority(),
+		Slots:     in.Job.Slots,
 		Timeout:   p.timeout,
 		KillAfter: p.killAfter,
 		Prepare:   prepare,
@@ -94,10 +96,16 @@ func (l *Local) Submit(in *Instance, o Observer) error {
 	if r := &in.Job.Retry; r.Max > 0 {
 		x.job.Retrying = retrying
 		x.job.Retry = pool.Retry{
-			Max: r.Max, When: x.again,
+			Max: r.Max, When: x.worthAgain,
 			Backoff: r.Backoff, Factor: r.Factor, MaxBackoff: r.MaxBackoff, Jitter: r.Jitter,
 			NoBackoff: r.Backoff == 0,
 		}
+	}
+	if in.Gated() {
+		x.job.Again = again
+	}
+	if in.Watched() {
+		x.job.Output = output
 	}
 	if in.Job.Kind == config.Task {
 		var err error
@@ -109,6 +117,13 @@ func (l *Local) Submit(in *Instance, o Observer) error {
 		x.job.Command = &x.cmd
 	}
 	return l.pool.Go(&x.job)
+}
+
+// Again implements Executor.
+func (l *Local) Again(in *Instance) {
+	if x, ok := in.Handle.(*local); ok {
+		l.pool.Again(&x.job)
+	}
 }
 
 // Cancel implements Executor.
@@ -153,6 +168,16 @@ func retrying(j *pool.Job, r *pool.Result, after time.Duration) {
 	x.o.Retrying(x.in, r, after)
 }
 
+func again(j *pool.Job) {
+	x := j.Tag.(*local)
+	x.o.Again(x.in)
+}
+
+func output(j *pool.Job, stderr bool, p []byte) {
+	x := j.Tag.(*local)
+	x.o.Output(x.in, stderr, p)
+}
+
 func done(j *pool.Job, r *pool.Result) {
 	x := j.Tag.(*local)
 	switch {
@@ -169,7 +194,7 @@ func done(j *pool.Job, r *pool.Result) {
 // worker that held it behind others.
 const unstarted = "cancelled before it started"
 
-func (x *local) again(r *pool.Result) bool {
+func (x *local) worthAgain(r *pool.Result) bool {
 	return !x.o.Halting() && x.in.Job.Retry.Matches(string(r.Outcome), r.ExitCode >= 0, r.ExitCode, r.Signal)
 }
 

@@ -21,6 +21,8 @@ type Settings struct {
 	Environ []string
 	// Env is declared for every instance; it wins over the file's.
 	Env []config.Field
+	// Vars are those of the file's variables that were given another value.
+	Vars []config.Field
 	// StockWorker is the argv of the stock worker. Nil = this program again.
 	StockWorker []string
 	// Timeout of an attempt where the job says none; 0 = none.
@@ -35,6 +37,8 @@ type plan struct {
 	many   bool             // instances are told apart by an index
 	combos [][]config.Field // of the matrix; one that is empty without a matrix
 	root   string           // absolute folder of the file
+	file   string           // its path as it was given; "" = there is none
+	given  []config.Field   // variables that flags gave
 
 	env      []string        // inherited, VAR_, and what is declared if it is fixed; shared
 	declared []config.EnvVar // the file's and the flags'
@@ -45,7 +49,9 @@ type plan struct {
 	killAfter time.Duration
 	command   []string // of the worker; Kind Task
 	start     time.Duration
+	workers   pool.Program  // what all workers of the job have in common; Kind Task
 	program   *pool.Program // where it is the same for all instances
+	depth     int           // how many jobs stand behind it by `from`
 	programs  *programs
 	keyBase   []byte
 }
@@ -53,6 +59,10 @@ type plan struct {
 // maxCombos bounds how many combinations of a matrix are kept expanded; config
 // bounds how many there are.
 const maxCombos = 1 << 12
+
+// maxDepth bounds how far jobs that take each other's items are put in front of
+// those that give them.
+const maxDepth = 100
 
 // planner makes the plans of a file's jobs, and has them share what is equal: a
 // file may have a hundred thousand jobs.
@@ -98,10 +108,14 @@ func (pl *planner) base(which *config.InheritEnv) []string {
 func (pl *planner) plan(j *config.Job) (*plan, error) {
 	p := &plan{
 		job: j, vars: pl.file.Vars, root: pl.root, programs: &pl.programs,
+		file: pl.file.Path, given: pl.settings.Vars,
 		many:      j.Foreach != nil || j.Matrix != nil,
 		env:       pl.base(j.InheritEnv),
 		timeout:   j.Timeout,
 		killAfter: j.KillAfter,
+	}
+	for f := j.Foreach; f != nil && f.Source == config.FromJob && p.depth < maxDepth; f = f.Of.Foreach {
+		p.depth++
 	}
 	if p.timeout == 0 {
 		p.timeout = pl.settings.Timeout
@@ -178,8 +192,16 @@ func (p *plan) steadyScope() *config.Scope {
 // worker works out which processes run the instances of a task.
 func (p *plan) worker(s *Settings) error {
 	p.command, p.start = s.StockWorker, config.StartTimeout
+	p.workers.StuckAfter = config.StuckAfter
 	if w := p.job.Worker; w != nil {
 		p.start = w.StartTimeout
+		p.workers = pool.Program{
+			MaxJobs: w.MaxJobs, MaxAge: w.MaxAge, MaxMemory: w.MaxMemory, IdleTimeout: w.IdleTimeout,
+			Spares: w.Spares, Threads: w.Threads, StuckAfter: w.StuckAfter,
+		}
+		if w.Init != nil {
+			p.workers.Init = &pool.Init{Task: w.Init.Task, Payload: appendMsgpack(nil, w.Init.Args)}
+		}
 		if len(w.Command) > 0 {
 			p.command = slices.Clone(w.Command)
 			// The path of a program, unlike a name that is searched for in PATH, is
@@ -189,7 +211,8 @@ func (p *plan) worker(s *Settings) error {
 			}
 		}
 	}
-	if !p.fixedEnv || !steady(p.job.Cwd) {
+	p.workers.Command, p.workers.StartTimeout = p.command, p.start
+	if !p.fixedEnv || !steady(p.job.Cwd) || len(p.job.Uses) > 0 {
 		return nil
 	}
 	scope := p.steadyScope()
@@ -197,7 +220,7 @@ func (p *plan) worker(s *Settings) error {
 	if err != nil {
 		return err
 	}
-	p.program = p.programs.get(p.command, p.env, dir, p.start)
+	p.program = p.programs.get(&p.workers, p.job.Worker, p.env, dir)
 	return nil
 }
 
@@ -222,7 +245,7 @@ func (p *plan) combo(m int) []config.Field {
 // scope is what the templates of an attempt see.
 func (p *plan) scope(in *Instance, attempt, slot int) config.Scope {
 	return config.Scope{
-		Item: in.Item, Index: in.Index, Matrix: in.Matrix, Vars: p.vars,
+		Item: in.Item, Items: in.Items, Index: in.Index, Matrix: in.Matrix, Vars: p.vars,
 		Job: p.job.ID, Attempt: attempt, Slot: slot,
 	}
 }
@@ -281,12 +304,14 @@ func (p *plan) findWorkers(in *Instance) (*pool.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.programs.get(p.command, env, dir, p.start), nil
+	// What it holds stands for the processes too: a library for a device reads it
+	// once.
+	return p.programs.get(&p.workers, p.job.Worker, appendHolds(env, in.holds), dir), nil
 }
 
 // payload gives the argument of a task as msgpack.
 func (p *plan) payload(in *Instance, attempt, slot int) ([]byte, error) {
-	v := in.Item
+	v := in.argument()
 	if p.job.Args != nil {
 		s := p.scope(in, attempt, slot)
 		var err error
@@ -301,12 +326,20 @@ func (p *plan) payload(in *Instance, attempt, slot int) ([]byte, error) {
 	return b, nil
 }
 
-// argv gives the command line of an instance.
+// argv gives the command line of an instance. A script sees the items of a chunk
+// as "$@".
 func (p *plan) argv(s *config.Scope) ([]string, error) {
-	if p.job.Kind == config.Shell {
-		return []string{"sh", "-c", p.job.Shell}, nil
+	if p.job.Kind != config.Shell {
+		return p.job.Argv(s)
 	}
-	return p.job.Argv(s)
+	argv := []string{"sh", "-c", p.job.Shell}
+	if len(s.Items) > 0 {
+		argv = append(argv, "sh")
+		for _, v := range s.Items {
+			argv = append(argv, v.Text())
+		}
+	}
+	return argv, nil
 }
 
 // process gives the command of an attempt.
@@ -363,25 +396,29 @@ func checkDir(dir string) error {
 type programs struct {
 	known map[string]*pool.Program
 	last  *pool.Program // the one that was asked for last
+	of    *config.Worker
 }
 
 // maxPrograms bounds the cache: where env or cwd depend on the item there may be
 // one for each.
 const maxPrograms = 1024
 
-func (c *programs) get(command, env []string, dir string, start time.Duration) *pool.Program {
-	if p := c.last; p != nil && p.Dir == dir && p.StartTimeout == start && slices.Equal(p.Command, command) && slices.Equal(p.Env, env) {
+// get gives the program of a job whose workers differ from proto by env and dir.
+func (c *programs) get(proto *pool.Program, w *config.Worker, env []string, dir string) *pool.Program {
+	if p := c.last; p != nil && c.of == w && p.Dir == dir && slices.Equal(p.Command, proto.Command) && slices.Equal(p.Env, env) {
 		return p
 	}
-	key := strings.Join(command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir + "\x00" + start.String()
+	key := fmt.Sprintf("%p", w) + "\x00" + strings.Join(proto.Command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir
 	p := c.known[key]
 	if p == nil {
 		if c.known == nil || len(c.known) >= maxPrograms {
 			c.known = make(map[string]*pool.Program)
 		}
-		p = &pool.Program{Command: command, Env: env, Dir: dir, StartTimeout: start}
+		p = new(pool.Program)
+		*p = *proto
+		p.Env, p.Dir = env, dir
 		c.known[key] = p
 	}
-	c.last = p
+	c.last, c.of = p, w
 	return p
 }

@@ -27,8 +27,8 @@ func newPump(ready func()) *pump {
 }
 
 // run opens the source and reads it to its end, or until stop.
-func (p *pump) run(f *config.Foreach, dir string, stdin io.Reader) {
-	src, err := openSource(f, dir, stdin)
+func (p *pump) run(f *config.Foreach, dir string, stdin io.Reader, tap *tap) {
+	src, err := openSource(f, dir, stdin, tap)
 	if err != nil {
 		p.put(nil, err)
 		return

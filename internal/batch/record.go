@@ -6,19 +6,25 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/report"
 	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/task"
 )
 
-// record makes the one final record of an instance: it is counted, printed, and
-// then told as an event. in is nil for a job whose instances are not known.
+// record makes the one final record of an instance: it is counted, committed,
+// printed, and then told as an event. in is nil for a job whose instances are not
+// known.
 func (r *run) record(in *Instance, js *jobState, res *pool.Result) {
+	r.pass(in, js, res)
 	r.count(in, js, res)
+	if r.cfg.OutputDir != nil && in != nil {
+		r.keepOutput(in, res)
+	}
 	e := entries.Get().(*entry)
 	r.compose(e, in, js, res)
 	r.led.commit(e)
-	e.stdout, e.stderr, e.note, e.event = nil, nil, nil, nil
+	*e = entry{line: e.line[:0]}
 	entries.Put(e)
 }
 
@@ -34,9 +40,14 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 		}
 	}
 	r.tally.add(res.Outcome, 1)
+	if res.PID > 0 {
+		r.meter.Observe(res.Wall)
+	}
 	r.leaked(res)
-	if res.Outcome != pool.OK {
+	js.learn(in, res)
+	if !harmless(res) {
 		js.notOK++
+		r.countBad(js, 1)
 		r.fails.add(in, js.plan.job.ID, res)
 		if res.Outcome == pool.Internal {
 			r.end.internal = true
@@ -53,6 +64,13 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 			level = interrupting
 		}
 		r.stop(level, func() { r.end.halted, r.end.success = "halt "+halt.String()+" was reached", halt.Success })
+	}
+}
+
+// countBad counts instances that make the run not ok. The caller holds mu.
+func (r *run) countBad(js *jobState, n int64) {
+	if !js.plan.job.AllowFailure {
+		r.counts += n
 	}
 }
 
@@ -86,25 +104,56 @@ func (r *run) noWorker(in *Instance, res *pool.Result) bool {
 
 // compose puts together what the end of an instance has to show.
 func (r *run) compose(e *entry, in *Instance, js *jobState, res *pool.Result) {
-	e.line = e.line[:0]
-	if r.group && in != nil {
+	e.in = in
+	if in != nil && in.Job.Stdout == nil {
 		e.stdout, e.stderr = &res.Stdout, &res.Stderr
-		if in.Job.Kind == config.Task && res.Outcome == pool.OK && !isNil(res.Value) {
+		e.quiet = !r.shows || r.flowEnds(in)
+		if r.shows && hasResult(in, res) {
 			e.line = appendResult(e.line, res)
 		}
+	} else if in != nil {
+		e.stdout, e.stderr = &noOutput, &res.Stderr
+		e.quiet = !r.shows
 	}
-	if res.Outcome != pool.OK {
+	if !harmless(res) && res.Outcome != pool.Cancelled {
 		e.note = r.note(in, js, res)
 	}
-	if r.cfg.Events != nil {
-		if in == nil {
-			o := newEvent("job.end", time.Now())
-			o.Text("job", js.plan.job.ID)
-			o.result(res)
-			e.event = o.end()
-		} else {
-			e.event = endEvent(in, res)
-		}
+	if r.led.journal != nil {
+		e.record = r.row(in, js, res)
+	}
+	if len(r.cfg.Sinks) > 0 {
+		e.row = r.reportRow(in, js, res)
+	}
+	if r.cfg.Events == nil {
+		return
+	}
+	if in != nil {
+		e.event = endEvent(in, res)
+		return
+	}
+	o := newEvent("job.end", time.Now())
+	o.Text("job", js.plan.job.ID)
+	o.result(res)
+	e.event = o.end()
+}
+
+var noOutput pool.Output
+
+// hasResult reports whether an instance has a result to show behind its output.
+func hasResult(in *Instance, res *pool.Result) bool {
+	return in.Job.Kind == config.Task && res.Outcome == pool.OK && !isNil(res.Value)
+}
+
+// keepOutput writes the output of an instance to a folder of its own.
+func (r *run) keepOutput(in *Instance, res *pool.Result) {
+	row := report.Row{Job: in.Job.ID, Index: in.Index, Label: in.Label(), Stdout: &res.Stdout, Stderr: &res.Stderr, Result: res.Value}
+	r.dirMu.Lock()
+	err := r.cfg.OutputDir.Add(&row)
+	first := err != nil && !r.dirLost
+	r.dirLost = err != nil
+	r.dirMu.Unlock()
+	if first {
+		r.lost(toFiles, err)
 	}
 }
 
@@ -151,5 +200,5 @@ func (r *run) note(in *Instance, js *jobState, res *pool.Result) []byte {
 	if n, known := js.plan.known(); js.unmet != nil && known && n > 1 {
 		return fmt.Appendf(nil, "supervisor: %s: %s instances skipped: %s\n", js.plan.job.ID, text.Number(n), res.Evidence)
 	}
-	return []byte("supervisor: " + failureNote(in, js.plan.job.ID, res, !r.group) + "\n")
+	return []byte("supervisor: " + failureNote(in, js.plan.job.ID, res, !r.shows) + "\n")
 }

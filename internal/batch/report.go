@@ -52,9 +52,12 @@ func (t *tally) totals() Totals {
 	return Totals{
 		Jobs: t.jobs(), OK: t.by[0], Failed: t.by[1], Crashed: t.by[2], Timeout: t.by[3], Limit: t.by[4],
 		Cancelled: t.by[5], Skipped: t.by[6], Poisoned: t.by[7], Protocol: t.by[8], Internal: t.by[9],
-		Retried: t.retried, NotStarted: t.notStarted,
+		Retried: t.retried, Resumed: t.resumed, NotStarted: t.notStarted,
 	}
 }
+
+// JSON gives the totals in one line.
+func (t *Totals) JSON() ([]byte, error) { return json.Marshal(t) }
 
 // JSON gives the report, indented, with a newline at its end.
 func (r *Report) JSON() ([]byte, error) {

@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -16,43 +16,10 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/journal"
+	"github.com/feac4032/multiproc/internal/terminal"
 	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
-)
-
-// Config describes one run of a job file.
-type Config struct {
-	File     *config.File
-	Executor Executor
-	Settings Settings // the executor's
-
-	Workers  int           // slots, for the report and the window
-	Halt     config.Halt   // zero = never
-	Deadline time.Duration // of the whole run; 0 = none
-	// Drain bounds how long a run that was told to end may take to do so; then
-	// what still runs is killed. 0 = at once.
-	Drain  time.Duration
-	Output string // config.OutputNone, or OutputGroup, which "" is too
-	Quiet  bool   // no lines but about failures
-
-	Stdin          io.Reader // of sources that read "-"; nil is empty
-	Stdout, Stderr io.Writer
-	Events         io.Writer // nil = none
-	Logger         hclog.Logger
-
-	// Signals are those that reached the process. The first interrupt lets running
-	// instances finish, another signal interrupts them, a second one kills them.
-	Signals <-chan os.Signal
-
-	// Begin is when the run began, for its wall time. Zero = now.
-	Begin time.Time
-}
-
-// A run that takes long says how far it is: every progressFirst in its first
-// minute, then every progressLater.
-const (
-	progressFirst = 10 * time.Second
-	progressLater = time.Minute
 )
 
 // closeWithin bounds how long the executor may take to clear up after a kill.
@@ -66,7 +33,11 @@ type run struct {
 	led   *ledger
 	id    string
 	begin time.Time
-	group bool // instances' outputs are wanted
+	shows bool // instances' outputs are printed
+
+	outputs *journal.Outputs // that wait for their place, without a journal
+	dirMu   sync.Mutex       // guards Config.OutputDir
+	dirLost bool
 
 	// level is how far the run is on its way to its end; written under mu.
 	level atomic.Int32
@@ -74,15 +45,19 @@ type run struct {
 	mu                  sync.Mutex
 	work                sync.Cond // something has changed that the dispatcher may wait for
 	jobs                []*jobState
-	ready               []*jobState // may have instances to start, in file order
+	ready               []*jobState // may have instances to start, in their order
 	unopened            []*jobState // ready, but too many sources are open
-	open                int         // sources that are being read
+	opened              int         // sources that are being read
+	returning           []*Instance // have waited for another attempt, and are to pass the gates
+	gates               *gates
 	passed              []*jobState // to be skipped
 	left                int         // jobs that have not ended
 	flight              []*Instance
 	bytes               int64 // that flight holds
 	choked              bool  // the window was full, and is to become emptier first
 	tally               tally
+	meter               terminal.Meter
+	counts              int64 // instances that were not ok, and make the run so
 	active              int64 // instances with an attempt under way
 	fails               failures
 	notes, consequences int   // lines for people about what was not ok
@@ -108,10 +83,17 @@ const (
 // left. The report's Exit is the exit code; how it came about is said on Stderr.
 func Run(ctx context.Context, cfg Config) *Report {
 	r := newRun(&cfg)
+	defer r.closeFiles()
+	err := r.keepOrder()
+	r.led.start()
 	r.eventRun("run.start", nil)
-	plans, err := newPlans(cfg.File, &cfg.Settings)
+	var plans []*plan
 	if err == nil {
-		if problems := checkInputs(cfg.File, plans); problems != nil {
+		plans, err = newPlans(cfg.File, &cfg.Settings)
+	}
+	if err == nil {
+		problems := append(checkInputs(cfg.File, plans), r.gates.fits(cfg.File)...)
+		if problems != nil {
 			err = &UsageError{Problems: problems}
 		}
 	}
@@ -130,7 +112,7 @@ func Run(ctx context.Context, cfg Config) *Report {
 func newRun(cfg *Config) *run {
 	r := &run{
 		cfg: cfg, ex: cfg.Executor, log: cfg.Logger, begin: cfg.Begin,
-		group:    cfg.Output != config.OutputNone,
+		shows:    cfg.Output != config.OutputNone,
 		finished: make(chan struct{}),
 		drain:    make(chan time.Duration, 1),
 	}
@@ -140,34 +122,133 @@ func newRun(cfg *Config) *run {
 	if r.log == nil {
 		r.log = hclog.NewNullLogger()
 	}
-	var nonce [8]byte
-	rand.Read(nonce[:])
-	r.id = r.begin.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(nonce[:])
+	if r.id = cfg.ID; r.id == "" {
+		r.id = NewID(r.begin)
+	}
+	r.gates = newGates(cfg.File, cfg.Workers, cfg.Machine)
 	r.work.L = &r.mu
 	r.led = newLedger(cfg.Stdout, cfg.Stderr, cfg.Events, r.lost)
-	if cfg.Events != nil || r.log.IsDebug() {
+	r.led.files, r.led.journal, r.led.onBroken = cfg.Sinks, cfg.Journal, r.unrecorded
+	r.led.tag = cfg.Tag
+	if cfg.Output == config.OutputLive && cfg.Tag == nil {
+		r.led.tag = (*Instance).Label
+	}
+	if cfg.Progress != nil {
+		cfg.Progress.run.Store(r)
+	}
+	if cfg.Events != nil || len(cfg.Sinks) > 0 || r.log.IsDebug() {
 		r.ex.Watch(r.worker)
 	}
 	return r
+}
+
+// NewID makes up a name for a run, by which names sort like the runs.
+func NewID(begin time.Time) string {
+	var nonce [4]byte
+	rand.Read(nonce[:])
+	return begin.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(nonce[:])
 }
 
 // build links the jobs and makes those ready that need nothing.
 func (r *run) build(plans []*plan) {
 	states := make(map[*config.Job]*jobState, len(plans))
 	for i, p := range plans {
-		js := &jobState{plan: p, at: i, needs: len(p.job.Needs)}
+		js := &jobState{plan: p, at: i, needs: len(p.job.Needs), limit: p.job.MaxParallel,
+			gated: r.gates.gated(p.job), chunk: newChunker(p.job.Chunk)}
+		if p.job.Chunk.Auto && js.limit == 0 {
+			js.limit = 2 * r.cfg.Workers // so that what is measured counts for those to come
+		}
 		states[p.job] = js
 		r.jobs = append(r.jobs, js)
 	}
+	r.places()
 	for _, js := range r.jobs {
 		for _, need := range js.plan.job.Needs {
 			states[need].dependents = append(states[need].dependents, js)
 		}
+		r.connect(js, states)
 	}
 	r.left = len(r.jobs)
 	for _, js := range r.jobs {
 		if js.needs == 0 {
 			r.makeReady(js)
+		}
+	}
+}
+
+// connect gives a job what another one makes for it.
+func (r *run) connect(js *jobState, states map[*config.Job]*jobState) {
+	f := js.plan.job.Foreach
+	if past, id := r.cfg.Past, js.plan.job.ID; past != nil && js.plan.job.Chunk.Auto {
+		// So that the chunks of before are made again.
+		js.chunk.before = func() int {
+			n, _, err := past.Count(id, js.index)
+			if err != nil || n > chunkItems {
+				return 0
+			}
+			return int(n)
+		}
+	}
+	if f == nil || f.Of == nil {
+		return
+	}
+	of := states[f.Of]
+	if f.Source == config.FromJob {
+		js.source, js.feed = of, &feed{dir: r.cfg.SpillDir}
+		js.needs-- // it goes on as soon as there is an item
+		of.feeds = append(of.feeds, js.feed)
+		return
+	}
+	if of.tap == nil {
+		of.tap = &tap{dir: r.cfg.SpillDir}
+	}
+	of.unread++
+	js.reads = of
+}
+
+// places puts the jobs into the order of their levels, and there of the file.
+func (r *run) places() {
+	sorted := slices.Clone(r.jobs)
+	slices.SortStableFunc(sorted, func(a, b *jobState) int { return a.plan.job.Level - b.plan.job.Level })
+	for i, js := range sorted {
+		js.place = i
+	}
+}
+
+// keepOrder has outputs printed in order, if that is wanted.
+func (r *run) keepOrder() error {
+	if r.cfg.Output != config.OutputOrder {
+		return nil
+	}
+	room := func() {
+		r.mu.Lock()
+		r.work.Signal()
+		r.mu.Unlock()
+	}
+	if j := r.cfg.Journal; j != nil {
+		r.led.order = newOrder(len(r.cfg.File.Jobs), j.Outputs(), room)
+		return nil
+	}
+	store, err := journal.OpenOutputs(r.cfg.SpillDir, 0)
+	if err != nil {
+		return fmt.Errorf("outputs that wait for their turn: %w", err)
+	}
+	r.outputs = store
+	r.led.order = newOrder(len(r.cfg.File.Jobs), store, room)
+	return nil
+}
+
+// closeFiles gives back what jobs have put into files for each other.
+func (r *run) closeFiles() {
+	if r.outputs != nil {
+		r.outputs.Close()
+	}
+	for _, js := range r.jobs {
+		if js.feed != nil {
+			js.feed.close()
+		}
+		if js.tap != nil {
+			js.tap.close()
 		}
 	}
 }
@@ -220,6 +301,7 @@ func (r *run) refuse(err error) *Report {
 	rep.Error = err.Error()
 	r.eventRun("run.end", rep)
 	r.led.close()
+	r.closeSinks(rep)
 	return rep
 }
 
@@ -231,8 +313,6 @@ func (r *run) supervise(ctx context.Context) {
 		defer t.Stop()
 		deadline = t.C
 	}
-	progress := time.NewTicker(progressFirst)
-	defer progress.Stop()
 	signals := r.cfg.Signals
 	for {
 		select {
@@ -265,11 +345,6 @@ func (r *run) supervise(ctx context.Context) {
 				return
 			}
 			r.stop(killing, nil)
-		case <-progress.C:
-			r.progress()
-			if time.Since(r.begin) >= progressLater {
-				progress.Reset(progressLater)
-			}
 		}
 	}
 }
@@ -378,19 +453,4 @@ func (r *run) lost(to stream, err error) {
 	r.mu.Lock()
 	r.end.lost = to.String()
 	r.mu.Unlock()
-}
-
-// progress says how far a run is that takes long.
-func (r *run) progress() {
-	if r.cfg.Quiet {
-		return
-	}
-	r.mu.Lock()
-	done, ok, active := r.tally.jobs(), r.tally.count(pool.OK), r.active
-	r.mu.Unlock()
-	line := fmt.Sprintf("supervisor: %v: %s done", time.Since(r.begin).Round(time.Second), text.Number(done))
-	if done > ok {
-		line += fmt.Sprintf(" (%s not ok)", text.Number(done-ok))
-	}
-	r.led.say(line + fmt.Sprintf(", %s running", text.Number(active)))
 }

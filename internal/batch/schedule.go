@@ -1,12 +1,14 @@
 package batch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/pool"
 )
 
@@ -30,6 +32,7 @@ func (r *run) window() int {
 // there are no more or the run halts.
 func (r *run) dispatch() {
 	var batch [takeAtOnce]taken
+	var fresh [takeAtOnce]*jobState // by place in batch: the job of a new instance
 	r.mu.Lock()
 	for r.level.Load() == running && r.left > 0 {
 		if len(r.passed) > 0 {
@@ -49,44 +52,98 @@ func (r *run) dispatch() {
 		}
 		r.mu.Unlock()
 		for i := range batch[:n] {
-			r.submit(&batch[i])
-			batch[i] = taken{}
+			t := &batch[i]
+			fresh[i] = nil
+			switch {
+			case t.again:
+				r.ex.Again(t.in)
+			case t.admitted:
+				r.submit(t.in)
+			default:
+				fresh[i] = t.in.state
+				r.open(t)
+			}
+			*t = taken{}
 		}
 		r.mu.Lock()
+		for _, js := range fresh[:n] {
+			if js != nil {
+				js.fresh--
+			}
+		}
 	}
+	var held []*Instance
+	for _, js := range r.jobs {
+		held = append(held, js.held...)
+		js.held = nil
+	}
+	r.gates.quiet()
+	r.mu.Unlock()
+	for _, in := range held {
+		r.Dropped(in)
+	}
+	r.mu.Lock()
 	r.idle = true
 	r.checkFinished()
 	r.mu.Unlock()
 }
 
-// taken is an instance that has a place in the window, or with an error one that
-// has none because its item is bad.
+// taken is an instance that has a place in the window.
 type taken struct {
-	in  *Instance
-	err error
+	in       *Instance
+	err      error // of its item
+	admitted bool  // the gates have let it through
+	again    bool  // and that for another attempt
 }
+
+// maxHeld bounds the instances of a job that wait for the gates.
+const maxHeld = 64
 
 // collect takes as many instances as there is room for. The caller holds mu.
 func (r *run) collect(batch []taken) (n int) {
+	p := pass{now: time.Now()}
+	defer func() { r.gates.wakeLater(r, &p) }()
+	for i := 0; i < len(r.returning) && n < len(batch); {
+		in := r.returning[i]
+		holds, ok := r.gates.admit(&p, in.state, in.holds)
+		if !ok {
+			i++
+			continue
+		}
+		in.gated, in.holds, in.returning = true, holds, false
+		r.returning = slices.Delete(r.returning, i, i+1)
+		batch[n] = taken{in: in, again: true}
+		n++
+	}
 	window := r.window()
 	if len(r.flight) >= window || r.bytes >= maxBytes {
 		r.choked = true
 	}
-	if r.choked {
-		return 0
-	}
 	for i := 0; i < len(r.ready) && n < len(batch); {
 		js := r.ready[i]
-		for n < len(batch) && js.free() && js.has() {
+		for len(js.held) > 0 && n < len(batch) {
+			holds, ok := r.gates.admit(&p, js, nil)
+			if !ok {
+				break
+			}
+			in := js.held[0]
+			js.held = js.held[1:]
+			in.gated, in.holds = true, holds
+			batch[n] = taken{in: in, admitted: true}
+			n++
+		}
+		for n < len(batch) && !r.choked && (!js.gated || len(js.held)+js.fresh < maxHeld) && js.free() && r.led.room(js) && js.has() {
 			if len(r.flight) >= window || r.bytes >= maxBytes {
-				return n
+				r.choked = true
+				break
 			}
 			in, err := js.take()
 			r.enter(js, in)
-			batch[n] = taken{in, err}
+			batch[n] = taken{in: in, err: err}
 			n++
+			js.fresh++
 		}
-		if js.done && len(js.batch) == 0 {
+		if js.drained() && js.fresh == 0 && len(js.held) == 0 {
 			if i == 0 {
 				r.ready = r.ready[1:] // the usual case, and cheap for files of many jobs
 			} else {
@@ -103,7 +160,6 @@ func (r *run) collect(batch []taken) (n int) {
 // enter gives an instance a place in the window.
 func (r *run) enter(js *jobState, in *Instance) {
 	js.inFlight++
-	in.state = js
 	in.place = len(r.flight)
 	r.flight = append(r.flight, in)
 	r.bytes += in.size
@@ -120,7 +176,11 @@ func (r *run) leave(in *Instance) {
 	r.bytes -= in.size
 	js := in.state
 	js.inFlight--
-	wake := js.plan.job.MaxParallel > 0
+	if in.returning {
+		in.returning = false
+		r.returning = slices.DeleteFunc(r.returning, func(x *Instance) bool { return x == in })
+	}
+	wake := r.gates.release(in) || js.limit > 0 || len(js.feeds) > 0
 	if r.choked && len(r.flight) <= r.window()*3/4 && r.bytes <= maxBytes*3/4 {
 		r.choked = false
 		wake = true
@@ -139,8 +199,16 @@ func (r *run) leave(in *Instance) {
 func (r *run) exhausted(js *jobState) {
 	if js.pump != nil {
 		js.pump = nil
-		r.open--
+		r.opened--
 		r.openNext()
+	}
+	if js.feed != nil {
+		js.feed.close()
+		if js.index == 0 && js.lacking {
+			js.unmet = js.source
+			r.passed = append(r.passed, js)
+			return
+		}
 	}
 	if js.err != nil {
 		err := js.err
@@ -170,21 +238,44 @@ func (r *run) exhausted(js *jobState) {
 func (r *run) endJob(js *jobState) {
 	js.ended = true
 	r.left--
-	met := js.notOK == 0 || js.plan.job.ContinueOnError
+	met := js.met()
 	if r.log.IsDebug() {
 		r.log.Debug("job ended", "job", js.plan.job.ID, "instances", js.index, "not_ok", js.notOK)
 	}
+	r.led.jobEnded(js)
+	for _, f := range js.feeds {
+		f.end()
+	}
 	for _, d := range js.dependents {
-		if d.ended || d.unmet != nil {
+		if d.source == js {
+			d.lacking = d.lacking || !met || js.passed != ""
+			continue // it takes what comes, and is told by the feed that no more does
+		}
+		if d.ended || d.unmet != nil || d.passed != "" {
 			continue
 		}
 		d.needs--
-		switch {
-		case !met:
+		if js.notOK > 0 || js.lacking {
+			d.missed++
+		}
+		switch when := d.plan.job.When; {
+		case when == config.WhenOK && !met:
 			d.unmet = js
-			r.passed = append(r.passed, d)
-		case d.needs == 0:
+		case when == config.WhenOK && js.passed != "":
+			d.passed = fmt.Sprintf("needs %s, which did not run", js.plan.job.ID)
+		case d.needs > 0:
+			continue
+		case when == config.WhenFailed && d.missed == 0:
+			d.passed = "no need of it has failed"
+		default:
 			r.makeReady(d)
+			continue
+		}
+		r.passed = append(r.passed, d)
+	}
+	if t := js.reads; t != nil {
+		if t.unread--; t.unread == 0 {
+			t.tap.close()
 		}
 	}
 	r.checkFinished()
@@ -197,16 +288,28 @@ func (r *run) makeReady(js *jobState) {
 	switch {
 	case f == nil:
 		js.batch, js.done = []item{{}}, true
+	case js.feed != nil:
 	case !streams(f):
-		js.src, _ = openSource(f, "", nil) // lists and ranges open nothing
-	case r.open >= maxOpen:
+		js.src, _ = openSource(f, "", nil, nil) // lists and ranges open nothing
+	case r.opened >= maxOpen:
 		r.unopened = append(r.unopened, js)
 		return
 	default:
 		r.start(js)
 	}
-	at, _ := slices.BinarySearchFunc(r.ready, js, func(a, b *jobState) int { return a.at - b.at })
+	at, _ := slices.BinarySearchFunc(r.ready, js, (*jobState).before)
 	r.ready = slices.Insert(r.ready, at, js)
+}
+
+// before orders the jobs that are ready: by their priority; those that take the
+// items of others in front of these, so that an item goes all the way before the
+// next one begins; and as in the file.
+func (js *jobState) before(other *jobState) int {
+	return cmp.Or(
+		cmp.Compare(other.plan.job.Priority, js.plan.job.Priority),
+		cmp.Compare(other.plan.depth, js.plan.depth),
+		cmp.Compare(js.at, other.at),
+	)
 }
 
 func (r *run) openNext() {
@@ -221,7 +324,7 @@ func (r *run) openNext() {
 // start begins to read a source that may block. Its reader is not waited for at
 // the end of a run: nothing can wake it from a read of a terminal or a pipe.
 func (r *run) start(js *jobState) {
-	r.open++
+	r.opened++
 	js.pump = newPump(func() {
 		r.mu.Lock()
 		r.work.Signal()
@@ -231,20 +334,60 @@ func (r *run) start(js *jobState) {
 	if stdin == nil {
 		stdin = strings.NewReader("")
 	}
-	go js.pump.run(js.plan.job.Foreach, js.plan.root, stdin)
+	var tap *tap
+	if js.reads != nil {
+		tap = js.reads.tap
+	}
+	go js.pump.run(js.plan.job.Foreach, js.plan.root, stdin, tap)
+}
+
+// open decides what becomes of a new instance: nothing is to be done for it, or it
+// waits for the gates, or it is handed to the executor.
+func (r *run) open(t *taken) {
+	in := t.in
+	switch {
+	case r.Halting():
+		r.Dropped(in)
+		return
+	case t.err != nil:
+		in.bad = true
+		r.Done(in, &pool.Result{Outcome: pool.Failed, Which: whichInput, Evidence: t.err.Error(), ExitCode: -1})
+		return
+	}
+	if only, ok := r.cfg.Only[in.Job.ID]; ok && !slices.Contains(only, in.Index) {
+		r.passOver(in)
+		return
+	}
+	if r.carried(in) || r.exists(in) {
+		return
+	}
+	if !in.state.gated {
+		r.submit(in)
+		return
+	}
+	r.mu.Lock()
+	in.state.held = append(in.state.held, in)
+	r.mu.Unlock()
+}
+
+// passOver leaves an instance out that is not wanted.
+func (r *run) passOver(in *Instance) {
+	if r.led.order != nil {
+		r.led.commit(&entry{in: in, quiet: true}) // those behind it need not wait
+	}
+	r.mu.Lock()
+	r.leave(in)
+	r.mu.Unlock()
 }
 
 // submit hands an instance to the executor.
-func (r *run) submit(t *taken) {
-	in := t.in
+func (r *run) submit(in *Instance) {
 	if r.Halting() {
 		r.Dropped(in)
 		return
 	}
-	if t.err != nil {
-		in.bad = true
-		r.Done(in, &pool.Result{Outcome: pool.Failed, Which: whichInput, Evidence: t.err.Error(), ExitCode: -1})
-		return
+	if r.follows(in) {
+		in.flow = new(flow)
 	}
 	if err := r.ex.Submit(in, r); err != nil {
 		if r.Halting() {
@@ -264,17 +407,21 @@ func (r *run) submit(t *taken) {
 // where the file tells how many there are, else the job as one, since what it
 // would have read is not read.
 func (r *run) skip(js *jobState) {
-	res := &pool.Result{Outcome: skipped, ExitCode: -1,
-		Evidence: fmt.Sprintf("needs %s, which was not ok", js.unmet.plan.job.ID)}
+	res := &pool.Result{Outcome: skipped, ExitCode: -1}
+	if js.unmet != nil {
+		res.Evidence = fmt.Sprintf("needs %s, which was not ok", js.unmet.plan.job.ID)
+	} else {
+		res.Which, res.Evidence = whichWhen, js.passed
+	}
 	n, known := js.plan.known()
 	switch {
 	case !known:
 		r.record(nil, js, res)
 	default:
 		r.makeItems(js)
-		// Without events nobody asks for more than the first ones.
+		// Where nobody is told of each, nobody asks for more than the first ones.
 		each := n
-		if r.cfg.Events == nil {
+		if !r.tellsEach() {
 			each = min(n, maxFailures)
 		}
 		for range each {
@@ -287,20 +434,22 @@ func (r *run) skip(js *jobState) {
 				break
 			}
 			in, _ := js.take()
-			in.state = js
 			r.mu.Unlock()
 			r.record(in, js, res)
 		}
 		r.mu.Lock()
 		r.tally.add(skipped, n-each)
-		r.fails.total += n - each
-		js.notOK += n - each
+		if js.unmet != nil {
+			r.fails.total += n - each
+			js.notOK += n - each
+			r.countBad(js, n-each)
+		}
 		r.mu.Unlock()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	js.batch, js.done = nil, true
-	if n == 0 {
+	if n == 0 && js.unmet != nil {
 		js.notOK++
 	}
 	r.endJob(js)
@@ -312,7 +461,7 @@ func (r *run) makeItems(js *jobState) {
 		js.batch, js.done = []item{{}}, true
 		return
 	}
-	js.src, _ = openSource(js.plan.job.Foreach, "", nil)
+	js.src, _ = openSource(js.plan.job.Foreach, "", nil, nil)
 }
 
 // checkFinished ends the run when nothing is left to do. The caller holds mu.
@@ -338,8 +487,12 @@ func (r *run) Halting() bool { return r.level.Load() != running }
 // Started implements Observer.
 func (r *run) Started(in *Instance, a Attempt) {
 	r.mu.Lock()
-	in.waiting, in.active = "", true
+	in.waiting, in.active, in.since = "", true, time.Now()
 	r.active++
+	r.gates.started(in)
+	if in.gated {
+		r.work.Signal()
+	}
 	r.mu.Unlock()
 	if r.cfg.Events != nil {
 		r.eventStart(in, a)
@@ -356,11 +509,28 @@ func (r *run) Retrying(in *Instance, res *pool.Result, after time.Duration) {
 	}
 	r.settled(in)
 	r.leaked(res)
+	if r.gates.release(in) {
+		r.work.Signal()
+	}
 	r.mu.Unlock()
+	r.flowEnds(in)
+	if r.led.journal != nil {
+		r.led.attempt(attemptRow(in, in.state, res))
+	}
+	r.tellAttempt(in, res)
 	r.log.Debug("retrying", "job", in.Label(), "outcome", string(res.Outcome), "after", after)
 	if r.cfg.Events != nil {
 		r.eventRetry(in, res, after)
 	}
+}
+
+// Again implements Observer.
+func (r *run) Again(in *Instance) {
+	r.mu.Lock()
+	in.returning = true
+	r.returning = append(r.returning, in)
+	r.work.Signal()
+	r.mu.Unlock()
 }
 
 // settled counts the end of an attempt. The caller holds mu.
@@ -386,6 +556,9 @@ func (r *run) Done(in *Instance, res *pool.Result) {
 		if r.noWorker(in, res) {
 			return
 		}
+	}
+	if in.Job.Stdout != nil && res.Outcome == pool.OK {
+		r.place(in, res)
 	}
 	r.record(in, in.state, res)
 	r.mu.Lock()

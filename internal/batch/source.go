@@ -40,8 +40,9 @@ type source interface {
 	close()
 }
 
-// openSource opens what a foreach names. stdin stands for the path "-".
-func openSource(f *config.Foreach, dir string, stdin io.Reader) (source, error) {
+// openSource opens what a foreach names. stdin stands for the path "-", and tap is
+// what the job that it names has printed.
+func openSource(f *config.Foreach, dir string, stdin io.Reader, tap *tap) (source, error) {
 	switch f.Source {
 	case config.FromList:
 		return &list{items: f.List}, nil
@@ -50,21 +51,32 @@ func openSource(f *config.Foreach, dir string, stdin io.Reader) (source, error) 
 	case config.FromGlob:
 		return openGlob(dir, f.Patterns, f.EmptyOK)
 	}
+	if tap != nil {
+		in, err := tap.open()
+		if err != nil {
+			return nil, err
+		}
+		return openRecords(f.Source, in, "the output of "+f.Of.ID)
+	}
 	in, err := openInput(f, dir, stdin)
 	if err != nil {
 		return nil, err
 	}
-	r := &records{f: in, r: bufio.NewReaderSize(in, 64<<10), name: f.Path, sep: '\n'}
-	switch f.Source {
+	return openRecords(f.Source, in, f.Path)
+}
+
+func openRecords(from config.Source, in io.ReadCloser, name string) (source, error) {
+	r := &records{f: in, r: bufio.NewReaderSize(in, 64<<10), name: name, sep: '\n'}
+	switch from {
+	case config.FromCSV:
+		return newTable(r), nil
 	case config.FromNul:
 		r.sep = 0
 		r.parse = func(b []byte) item { return item{value: config.String(string(b))} }
-	case config.FromLines:
+	case config.FromLines, config.FromLinesOf:
 		r.parse = func(b []byte) item { return item{value: config.String(string(trimCR(b)))} }
-	case config.FromJSONL:
-		r.parse = r.json
 	default:
-		return nil, fmt.Errorf("foreach %s is not available yet", f.Source)
+		r.parse = r.json
 	}
 	return r, nil
 }

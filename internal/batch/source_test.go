@@ -22,7 +22,7 @@ import (
 // drain reads a source to its end.
 func drain(t *testing.T, f *config.Foreach, dir string, in io.Reader) (items []string, err error) {
 	t.Helper()
-	src, err := openSource(f, dir, in)
+	src, err := openSource(f, dir, in, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -6,8 +6,18 @@ import "github.com/feac4032/multiproc/pool"
 // job was not met. The pool does not know it.
 const skipped pool.Outcome = "skipped"
 
-// whichInput refines failed: the source of the items could not be read.
-const whichInput = "input"
+// What refines an outcome, beside what the pool knows.
+const (
+	whichInput   = "input"   // failed: the source of the items could not be read
+	whichStdout  = "stdout"  // failed: the file for its output could not be written
+	whichWhen    = "when"    // skipped: the condition of its job did not hold
+	whichCreates = "creates" // skipped: what it would make is there
+)
+
+// harmless reports whether an instance that is not ok is so as the file wants it.
+func harmless(res *pool.Result) bool {
+	return res.Outcome == pool.OK || res.Outcome == skipped && res.Which != ""
+}
 
 // outcomes are all that an instance can have, in the order of reports.
 var outcomes = [...]pool.Outcome{
@@ -19,6 +29,7 @@ var outcomes = [...]pool.Outcome{
 type tally struct {
 	by         [len(outcomes)]int64
 	retried    int64 // attempts that were followed by another
+	resumed    int64 // instances that an earlier run did; they count as ok
 	notStarted int64 // read, and kept from starting by a halt
 }
 

@@ -256,14 +256,19 @@ func (x *thread) ended(r *pool.Result) {
 	}
 }
 
-// again lets x wait for a slot, when it has waited for the time of an attempt.
+// again lets x wait for a slot, when it has waited for the time of an attempt, or
+// asks whether it may.
 func (x *thread) again() {
 	x.t.mu.Lock()
-	defer x.t.mu.Unlock()
-	if x.state == threadWaiting {
+	waits := x.state == threadWaiting
+	if waits && !x.in.Gated() {
 		delete(x.t.waiting, x)
 		x.timer = nil
 		x.t.enqueue(x)
+	}
+	x.t.mu.Unlock()
+	if waits && x.in.Gated() {
+		x.o.Again(x.in)
 	}
 }
 

@@ -94,8 +94,14 @@ func FitsThreads(f *config.File) error {
 		})
 	}
 	for _, j := range f.Jobs {
+		if j.Slots > 1 {
+			refuse(j, "an instance that takes %d slots cannot run beside threads", j.Slots)
+		}
 		if j.Kind != config.Task {
 			continue
+		}
+		if j.Worker != nil && (j.Worker.Init != nil || j.Worker.Threads > 1) {
+			refuse(j, "init and threads are for worker processes")
 		}
 		if j.Worker != nil && len(j.Worker.Command) > 0 {
 			refuse(j, "worker %s is a program of its own, which cannot run as threads of the supervisor", j.Worker.Command[0])
@@ -124,6 +130,9 @@ func (t *Threads) Submit(in *Instance, o Observer) error {
 			Label: clip(in.Label(), ipc.MaxName), Command: &x.cmd, Tag: x,
 			Timeout: x.plan.timeout, KillAfter: x.plan.killAfter,
 			Prepare: prepareCommand, Started: startedCommand, Done: doneCommand,
+		}
+		if in.Watched() {
+			x.job.Output = func(_ *pool.Job, stderr bool, p []byte) { o.Output(in, stderr, p) }
 		}
 	}
 	t.mu.Lock()
@@ -184,6 +193,21 @@ func (t *Threads) take(slot int) *thread {
 		}
 		t.idle++
 		t.work.Wait()
+	}
+}
+
+// Again implements Executor.
+func (t *Threads) Again(in *Instance) {
+	x, ok := in.Handle.(*thread)
+	if !ok {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if x.state == threadWaiting {
+		delete(t.waiting, x)
+		x.timer = nil
+		t.enqueue(x)
 	}
 }
 
