@@ -215,9 +215,9 @@ func (e *execution) parent() (*journal.RunInfo, error) {
 	if name := e.c.String("resume-from"); name != "" {
 		run, err := e.store.Find(name)
 		if err != nil {
-			return nil, usagef("-resume-from %v", err)
+			return nil, usagef("-resume-from %s: %v", name, err)
 		}
-		return run, nil
+		return &run, nil
 	}
 	if !e.c.Bool("resume") {
 		if e.c.Bool("rerun-changed") {
@@ -226,14 +226,17 @@ func (e *execution) parent() (*journal.RunInfo, error) {
 		return nil, nil
 	}
 	run, err := e.store.Latest(e.identity)
-	if err != nil {
+	switch {
+	case err == nil:
+		return &run, nil
+	case !errors.Is(err, journal.ErrNotFound):
 		e.code = batch.ExitInternal
 		return nil, fmt.Errorf("-resume: %w", err)
 	}
-	if run == nil && !e.cfg.Quiet {
+	if !e.cfg.Quiet {
 		fmt.Fprintln(e.stderr, "supervisor: no earlier run of this to resume; beginning anew")
 	}
-	return run, nil
+	return nil, nil
 }
 
 // execute runs the file on this machine.

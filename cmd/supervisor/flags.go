@@ -9,26 +9,55 @@ import (
 )
 
 func runFlags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringSliceFlag{Name: "var", Usage: "give a variable of the file another value, `NAME=VALUE`"},
+		&cli.StringSliceFlag{Name: "only", Usage: "run job `ID`, and what it needs, or one instance ID#INDEX alone"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing", DisableDefaultText: true},
+		&cli.StringFlag{Name: "isolation", Value: isolationProcess, Usage: "run tasks by `LEVEL`: process, in workers, or thread, as goroutines of the supervisor, for comparison"},
+	}, commonFlags()...)
+}
+
+// commonFlags are those of all commands that run instances.
+func commonFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "workers", Aliases: []string{"j", "P"}, Usage: "run up to `N` instances at a time; default: the file's, else the CPUs"},
-		&cli.StringSliceFlag{Name: "var", Usage: "give a variable of the file another value, `NAME=VALUE`"},
 		&cli.StringSliceFlag{Name: "env", Usage: "declare a variable of the environment of all instances, `NAME=VALUE`"},
 		&cli.StringFlag{Name: "C", Usage: "change to `DIR` first"},
-		&cli.StringFlag{Name: "deadline", Usage: "end the whole run after a `DURATION`, such as 10m"},
 		&cli.StringFlag{Name: "timeout", Usage: "bound each attempt to a `DURATION` where its job does not say"},
+		&cli.StringFlag{Name: "retry", Usage: "try instances up to `N` more times where their job does not say"},
+		&cli.StringFlag{Name: "deadline", Usage: "end the whole run after a `DURATION`, such as 10m"},
 		&cli.StringFlag{Name: "halt", Usage: "end the run by a `POLICY` such as now,fail=1 or soon,fail=10% or now,success=1; default: the file's, else never"},
 		&cli.BoolFlag{Name: "fail-fast", Usage: "the same as -halt now,fail=1", DisableDefaultText: true},
 		&cli.StringFlag{Name: "drain", Value: "30s", Usage: "give a run that was told to end a `DURATION` for it, then kill what still runs"},
-		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing", DisableDefaultText: true},
-		&cli.StringFlag{Name: "isolation", Value: isolationProcess, Usage: "run tasks by `LEVEL`: process, in workers, or thread, as goroutines of the supervisor, for comparison"},
-		&cli.StringFlag{Name: "output", Usage: "print by `MODE` what instances write: group, each whole and unmixed, or none; default: the file's, else group"},
+		&cli.StringFlag{Name: "load", Usage: "start nothing while the machine's load average is `N` or more; 150%: of its CPUs"},
+		&cli.StringFlag{Name: "min-free-memory", Usage: "start nothing while less than `SIZE` of memory is available, such as 2GiB"},
+		&cli.BoolFlag{Name: "resume", Usage: "do only what the latest run of the same file has not done", DisableDefaultText: true},
+		&cli.StringFlag{Name: "resume-from", Usage: "the same for the run `RUN`"},
+		&cli.BoolFlag{Name: "rerun-changed", Usage: "with -resume: run the tasks of worker programs again that have changed", DisableDefaultText: true},
+		&cli.StringFlag{Name: "state", Usage: "keep the journal and outputs that are too large for memory in `DIR`; none: keep no journal; default: " + defaultState},
+		&cli.StringFlag{Name: "output", Usage: "print by `MODE` what instances write: group, each whole and unmixed, live, line by line, order, in that of the file, or none; default: the file's, else group"},
+		&cli.BoolFlag{Name: "k", Usage: "the same as -output order", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "tag", Usage: "put the name of its instance in front of each line of output", DisableDefaultText: true},
+		&cli.StringFlag{Name: "output-dir", Usage: "write what each instance writes to a folder of its own in `DIR`"},
+		&cli.StringFlag{Name: "results", Usage: "write a row for each instance to `FILE`.jsonl or FILE.csv"},
 		&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE`, a line of JSON for each event"},
-		&cli.StringFlag{Name: "report", Usage: "write a report of the run, however it ends, to `FILE`.json"},
-		&cli.StringFlag{Name: "state", Usage: "keep outputs that are too large for memory in `DIR`; none: where temporary files go; default: " + defaultState},
+		&cli.StringFlag{Name: "report", Usage: "write a report of the run, however it ends, to `FILE`.json, FILE.html or FILE.xml (JUnit)"},
+		&cli.StringFlag{Name: "trace", Usage: "write when what ran to `FILE`.json, in the format of Chrome's traces"},
 		&cli.BoolFlag{Name: "q", Usage: "write only about failures to stderr", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "no-progress", Usage: "do not show how far the run is", DisableDefaultText: true},
 		&cli.StringFlag{Name: "log-level", Value: "off", Usage: "log to stderr from a `LEVEL` on: trace, debug, info, warn, error or off"},
 		&cli.BoolFlag{Name: "log-json", Usage: "make what is logged lines of JSON", DisableDefaultText: true},
 	}
+}
+
+func eachFlags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "a", Usage: "read the items from `FILE`, in place of stdin"},
+		&cli.BoolFlag{Name: "0", Aliases: []string{"null"}, Usage: "items end with NUL, as those of find -print0, not with a line", DisableDefaultText: true},
+		&cli.StringFlag{Name: "n", Usage: "pack up to `N` items into one command line, or auto"},
+		&cli.BoolFlag{Name: "shell", Usage: "CMD is a script for sh, in which the item is \"$ITEM\", and packed ones \"$@\"", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing", DisableDefaultText: true},
+	}, commonFlags()...)
 }
 
 func validateFlags() []cli.Flag {
@@ -38,18 +67,8 @@ func validateFlags() []cli.Flag {
 	}
 }
 
-// laterFlags and laterCommands are part of the language and not there yet.
-var (
-	laterFlags = map[string]bool{
-		"only": true, "resume": true, "resume-from": true, "rerun-changed": true, "retry": true, "k": true,
-		"tag": true, "output-dir": true, "results": true, "load": true,
-		"min-free-memory": true, "trace": true, "no-progress": true,
-	}
-	laterCommands = map[string]bool{
-		"each": true, "ls": true, "show": true, "logs": true, "rerun": true, "prune": true,
-		"doctor": true,
-	}
-)
+// laterCommands are part of the language and not there yet.
+var laterCommands = map[string]bool{"ls": true, "show": true, "logs": true, "rerun": true, "prune": true, "doctor": true}
 
 // arrange puts the flags of a command line in front of what is not one, since
 // cli stops at the first of these and ignores the rest. Flags that are unknown,
@@ -110,6 +129,9 @@ func sift(cmd *cli.Command, args []string) (flags, rest []string, err error) {
 			return flags, append(rest, args[i+1:]...), nil
 		}
 		if len(arg) < 2 || arg[0] != '-' {
+			if cmd.Name == "each" {
+				return flags, append(rest, args[i:]...), nil // the flags of its command are its own
+			}
 			rest = append(rest, arg)
 			continue
 		}
@@ -124,8 +146,6 @@ func sift(cmd *cli.Command, args []string) (flags, rest []string, err error) {
 		f := known[name]
 		switch {
 		case f != nil:
-		case cmd.Name == "run" && laterFlags[name]:
-			return nil, nil, usagef("flag -%s is not available yet", name)
 		default:
 			return nil, nil, usagef("unknown flag %s%s; supervisor %s -h lists them", arg, suggestion(name, "-", names), cmd.Name)
 		}

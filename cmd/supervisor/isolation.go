@@ -33,20 +33,17 @@ func asThreads(level string, f *config.File) (bool, error) {
 }
 
 // settleIn makes this process a worker of the file: its tasks find files where
-// they would in one. The path of the report stays what it was.
-func settleIn(f *config.File, report string) (string, error) {
+// they would in one. Relative paths of the flags have been used by then.
+func settleIn(f *config.File) error {
 	dir, err := filepath.Abs(f.Dir)
-	if err == nil && report != "" {
-		report, err = filepath.Abs(report)
-	}
 	if err != nil {
-		return "", fmt.Errorf("working directory: %w", err)
+		return fmt.Errorf("working directory: %w", err)
 	}
 	f.Dir = dir
 	if err := os.Chdir(dir); err != nil {
-		return "", fmt.Errorf("folder of %s: %w", f.Path, reason(err))
+		return fmt.Errorf("folder of %s: %w", f.Path, reason(err))
 	}
-	return report, nil
+	return nil
 }
 
 // openExecutor makes what runs the instances of a file.

@@ -30,6 +30,7 @@ func main() {
 
 // command is one call of the program.
 type command struct {
+	args           []string // behind the program's name, as they were given
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	code           int
@@ -37,7 +38,7 @@ type command struct {
 
 // supervise acts on a command line and returns the exit code.
 func supervise(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &command{stdin: stdin, stdout: stdout, stderr: stderr}
+	s := &command{args: args[min(1, len(args)):], stdin: stdin, stdout: stdout, stderr: stderr}
 	app := s.app()
 	args, err := arrange(app, args)
 	if err == nil {
@@ -83,6 +84,11 @@ func (s *command) app() *cli.App {
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
 			},
 			{
+				Name: "each", Usage: "run CMD for each item of stdin; {} in it is the item, and without one the item comes last",
+				ArgsUsage: "[--] CMD [ARG]...", Flags: eachFlags(), Action: s.each, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
 				Name: "validate", Usage: "check FILE, by default " + defaultFile + ", and say all that is wrong with it",
 				ArgsUsage: "[FILE]", Flags: validateFlags(), Action: s.validate, HideHelpCommand: true,
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
@@ -122,6 +128,11 @@ func (s *command) version(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("version takes no arguments")
 	}
+	return s.print("supervisor " + version())
+}
+
+// version says which version this is, of what revision, built by which Go.
+func version() string {
 	version, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if info.Main.Version != "" {
@@ -134,7 +145,7 @@ func (s *command) version(c *cli.Context) error {
 		}
 		version += revision + " " + info.GoVersion
 	}
-	return s.print("supervisor " + strings.TrimSpace(version))
+	return strings.TrimSpace(version)
 }
 
 // print writes the one line that a command is for.

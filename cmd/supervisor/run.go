@@ -1,15 +1,10 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -17,100 +12,23 @@ import (
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/batch"
-	"github.com/feac4032/multiproc/internal/spawn"
-	"github.com/feac4032/multiproc/pool"
 )
 
 func (s *command) run(c *cli.Context) error {
-	cfg := batch.Config{
-		Begin: time.Now(), Stdin: s.stdin, Stdout: s.stdout, Stderr: s.stderr, Quiet: c.Bool("q"),
-	}
+	begin := time.Now()
 	f, err := open(c)
 	if err != nil {
 		return s.refuse(err)
 	}
-	cfg.File = f
-	if err := settle(c, &cfg); err != nil {
-		return err
-	}
-	threads, err := asThreads(c.String("isolation"), f)
-	if err != nil {
-		return s.refuse(err)
-	}
-	if path := besideWorker(); path != "" {
-		cfg.Settings.StockWorker = []string{path}
-	}
-	if c.Bool("dry-run") {
-		s.code = batch.DryRun(cfg)
-		return nil
-	}
-	report := c.String("report")
-	if err := checkReport(report); err != nil {
-		return err
-	}
-	if path := c.String("events"); path != "" {
-		file, err := createEvents(path)
-		if err != nil {
-			return usagef("-events %s: %v", path, reason(err))
-		}
-		if file != os.Stdout && file != os.Stderr {
-			defer file.Close()
-		}
-		cfg.Events = file
-	}
-	spill, remove, warning, err := stateDir(c.String("state"), c.IsSet("state"))
-	defer remove()
-	if err != nil {
-		s.code = batch.ExitInternal
-		return err
-	}
-	if warning != "" && !cfg.Quiet {
-		fmt.Fprintln(s.stderr, "supervisor:", warning)
-	}
-	signals, stop := listen()
-	defer stop()
-	cfg.Signals = signals
-	if threads {
-		if report, err = settleIn(f, report); err != nil {
-			s.code = batch.ExitInternal
+	e := &execution{command: s, c: c, identity: identity(f)}
+	if only := c.StringSlice("only"); len(only) > 0 {
+		if e.cfg.Only, err = choose(f, only); err != nil {
 			return err
 		}
 	}
-	return s.execute(cfg, threads, spill, report)
-}
-
-// execute runs the file on this machine.
-func (s *command) execute(cfg batch.Config, threads bool, spill, report string) error {
-	log := cfg.Logger
-	guardian := ""
-	if len(cfg.Settings.StockWorker) > 0 {
-		guardian = cfg.Settings.StockWorker[0]
-	}
-	g, err := spawn.Open(spawn.Options{
-		Path: guardian, Exclusive: true,
-		Logger: func(msg string, kv ...any) { log.Warn(msg, kv...) },
-	})
-	if err != nil {
-		s.code = batch.ExitInternal
-		return err
-	}
-	defer g.Close()
-	cfg.Executor, err = openExecutor(threads, pool.Config{
-		Workers: cfg.Workers, SpillDir: spill, Guardian: g, Logger: log, OnLog: workerLog(log),
-	}, cfg.File, cfg.Settings)
-	if err != nil {
-		s.code = batch.ExitInternal
-		return err
-	}
-	rep := batch.Run(context.Background(), cfg)
-	s.code = rep.Exit
-	if report != "" {
-		if err := writeReport(report, rep); err != nil {
-			s.code = max(s.code, batch.ExitInternal)
-			return fmt.Errorf("-report %s: %w", report, reason(err))
-		}
-	}
-	return nil
+	e.cfg.Begin, e.cfg.File = begin, f
+	e.cfg.Settings.Vars = e.vars()
+	return e.start()
 }
 
 // settle takes what the flags say, and what the file says where they say
@@ -138,6 +56,9 @@ func settle(c *cli.Context, cfg *batch.Config) (err error) {
 		cfg.Settings.Env = append(cfg.Settings.Env, config.Field{Name: name, Value: config.String(value)})
 	}
 	cfg.Deadline, cfg.Halt, cfg.Output = f.Deadline, f.Halt, f.Output
+	if c.Bool("tag") && cfg.Tag == nil {
+		cfg.Tag = (*batch.Instance).Label
+	}
 	if cfg.Deadline, err = duration(c, "deadline", cfg.Deadline); err != nil {
 		return err
 	}
@@ -160,12 +81,22 @@ func settle(c *cli.Context, cfg *batch.Config) (err error) {
 	}
 	if c.IsSet("output") {
 		switch cfg.Output = c.String("output"); cfg.Output {
-		case config.OutputGroup, config.OutputNone:
-		case "live", "order":
-			return usagef("-output %s is not available yet", cfg.Output)
+		case config.OutputGroup, config.OutputLive, config.OutputOrder, config.OutputNone:
 		default:
-			return usagef("-output %s: want group or none", cfg.Output)
+			return usagef("-output %s: want group, live, order or none", cfg.Output)
 		}
+	}
+	if c.Bool("k") {
+		if c.IsSet("output") && cfg.Output != config.OutputOrder {
+			return usagef("-k is -output order, which -output %s excludes", cfg.Output)
+		}
+		cfg.Output = config.OutputOrder
+	}
+	if err := retries(c, f); err != nil {
+		return err
+	}
+	if cfg.Machine, err = machine(c); err != nil {
+		return err
 	}
 	level := hclog.LevelFromString(c.String("log-level"))
 	if level == hclog.NoLevel {
@@ -175,6 +106,53 @@ func settle(c *cli.Context, cfg *batch.Config) (err error) {
 		Name: "supervisor", Level: level, Output: cfg.Stderr, JSONFormat: c.Bool("log-json"),
 	})
 	return nil
+}
+
+// retries gives the number of further attempts to jobs that do not say.
+func retries(c *cli.Context, f *config.File) error {
+	if !c.IsSet("retry") {
+		return nil
+	}
+	n, err := strconv.Atoi(c.String("retry"))
+	if err != nil || n < 0 || n > maxRetries {
+		return usagef("-retry %s: want a number from 0 to %d", c.String("retry"), maxRetries)
+	}
+	for _, j := range f.Jobs {
+		if j.Retry.Max == 0 {
+			j.Retry = config.DefaultRetry(n)
+		}
+	}
+	return nil
+}
+
+// maxRetries bounds the further attempts, as in the file.
+const maxRetries = 1000
+
+// machine makes the condition under which more is started.
+func machine(c *cli.Context) (*batch.Machine, error) {
+	load, free := 0.0, int64(0)
+	if text := c.String("load"); text != "" {
+		number, percent := strings.CutSuffix(text, "%")
+		var err error
+		load, err = strconv.ParseFloat(number, 64)
+		if err != nil || !(load > 0) || load > 1e6 {
+			return nil, usagef("-load %s: want a number above 0, or one with %%", text)
+		}
+		if percent {
+			load *= float64(runtime.NumCPU()) / 100
+		}
+	}
+	if text := c.String("min-free-memory"); text != "" {
+		var err error
+		if free, err = config.ParseSize(text); err != nil {
+			return nil, usagef("-min-free-memory: %v", err)
+		}
+	}
+	m, err := batch.NewMachine(load, free)
+	if err != nil {
+		return nil, usagef("-load and -min-free-memory: %v", err)
+	}
+	return m, nil
 }
 
 // maxWorkers bounds the slots, as in the file.
@@ -192,6 +170,15 @@ func duration(c *cli.Context, name string, otherwise time.Duration) (time.Durati
 	return d, nil
 }
 
+// vars are the variables that flags gave another value.
+func (e *execution) vars() (given []config.Field) {
+	for _, v := range e.c.StringSlice("var") {
+		name, value, _ := strings.Cut(v, "=")
+		given = append(given, config.Field{Name: name, Value: config.String(value)})
+	}
+	return given
+}
+
 // createEvents makes the file of events. Opening standard output once more would
 // cut off a file that it leads to, and write over what jobs write.
 func createEvents(path string) (*os.File, error) {
@@ -202,52 +189,4 @@ func createEvents(path string) (*os.File, error) {
 		return os.Stderr, nil
 	}
 	return os.Create(path)
-}
-
-// checkReport finds out early that a report could not be written in the end.
-func checkReport(path string) error {
-	switch ext := filepath.Ext(path); {
-	case path == "":
-		return nil
-	case path == "-":
-		return usagef("-report -: want a FILE.json, or %s", os.Stdout.Name())
-	case ext == ".html" || ext == ".xml":
-		return usagef("-report %s: reports other than .json are not available yet", path)
-	}
-	st, err := os.Stat(path)
-	switch {
-	case err == nil && st.IsDir():
-		err = syscall.EISDIR
-	case err == nil && !st.Mode().IsRegular():
-		return nil // a pipe or a device is written to in its place
-	default:
-		err = writable(filepath.Dir(path))
-	}
-	if err != nil {
-		return usagef("-report %s: %v", path, reason(err))
-	}
-	return nil
-}
-
-// writeReport writes beside the file and renames, so that who reads it never
-// sees half of one.
-func writeReport(path string, rep *batch.Report) error {
-	b, err := rep.JSON()
-	if err != nil {
-		return err
-	}
-	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-		return os.WriteFile(path, b, 0o644) // a pipe or a device is not replaced
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(b)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }
