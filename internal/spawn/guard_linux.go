@@ -39,7 +39,9 @@ type guard struct {
 
 	mu    sync.Mutex // also held by whoever reaps orphans
 	trees map[int]*tree
-	ended *sync.Cond // a tree has left trees; with mu
+	// untold counts trees that have left trees, and whose end is not reported yet.
+	untold int
+	ended  *sync.Cond // the end of a tree was reported; with mu
 
 	spinning atomic.Int32 // lanes in a raw poll
 	asleep   atomic.Bool  // the main thread waits without a timeout
@@ -261,7 +263,7 @@ func (g *guard) close() {
 		killAll(descend(childrenOf(nil, g.pid)), g.session)
 		orphans := g.orphans()
 		if len(orphans) == 0 {
-			if len(g.trees) == 0 {
+			if len(g.trees) == 0 && g.untold == 0 {
 				g.mu.Unlock()
 				return
 			}

@@ -250,11 +250,16 @@ func (l *lane) reap(t *tree, number uint64) {
 	r.user, r.sys = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 	r.maxRSS = usage.Maxrss << 10
 	r.empty, r.leaked = len(left) == 0, append(left, unclear...)
-	l.held = r.append(l.held, number) // behind msgStarted, if that is still there
-	l.release()
-	// Not before that: the guardian may exit once no tree is left.
+	// Before its end is known: from then on no orphan may be taken for its own. The
+	// guardian may exit only once it is told.
 	l.g.mu.Lock()
 	delete(l.g.trees, t.pid)
+	l.g.untold++
+	l.g.mu.Unlock()
+	l.held = r.append(l.held, number) // behind msgStarted, if that is still there
+	l.release()
+	l.g.mu.Lock()
+	l.g.untold--
 	l.g.ended.Broadcast()
 	l.g.mu.Unlock()
 }
