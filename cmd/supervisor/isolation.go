@@ -22,7 +22,7 @@ const (
 // refuses what cannot.
 func asThreads(level string, f *config.File) (bool, error) {
 	switch level {
-	case isolationProcess:
+	case isolationProcess, "": // a command without the flag
 		return false, nil
 	case isolationThread:
 		return true, batch.FitsThreads(f)
