@@ -80,7 +80,9 @@ func newGuard() (*guard, error) {
 		return nil, fmt.Errorf("GuardMain must be called from the main goroutine")
 	}
 	// Set here, not by environment variables: those would reach the children.
-	debug.SetGCPercent(25)
+	// 8 MiB are allocated between two collections, which with less would be many for
+	// commands of many arguments.
+	debug.SetGCPercent(200)
 	runtime.GOMAXPROCS(guardProcs)
 	takeSignals()
 
