@@ -100,9 +100,7 @@ func TestSlots_WhatAWideJobDoesNotTakeIsUsed(t *testing.T) {
 		rest.submit(b, truth(fmt.Sprint(i), 1))
 	}
 	rest.wait(b)
-	if s := b.Stats(); s.Running != 1 || s.Free != 1 {
-		t.Errorf("%d run and %d slots are free beside the wide job", s.Running, s.Free)
-	}
+	waitFor(t, func() bool { s := b.Stats(); return s.Running == 1 && s.Free == 1 }) // a slot is free after Done
 	create(t, file)
 	o.wait(b)
 	wantFree(b)
