@@ -27,6 +27,7 @@ type chunker struct {
 	fixed  int        // how many items; 0 = it is found
 	auto   int        // as found so far
 	target int        // of the chunk that is being put together
+	made   int        // items of the last one
 	before func() int // how many the next one had in the run that is resumed; 0 = not known
 }
 
@@ -67,6 +68,7 @@ func (c *chunker) has(js *jobState) bool {
 		}
 		if len(c.items) == 0 {
 			c.target = c.want()
+			c.items = make([]config.Value, 0, min(c.target, c.made))
 		}
 		it := &js.batch[0]
 		room := c.fixed > 0 || len(c.items) == 0 || c.size+it.size()+chunkEach <= chunkBytes
@@ -93,6 +95,7 @@ func (c *chunker) take(in *Instance, last bool) (err error) {
 		err = c.bad
 	} else {
 		in.Items, in.size = c.items, c.size
+		c.made = len(c.items)
 	}
 	if last {
 		c.items, c.size, c.full, c.bad, c.isBad = nil, 0, false, nil, false

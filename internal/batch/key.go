@@ -57,8 +57,11 @@ func (p *plan) digest(in *Instance) [16]byte {
 	}
 	s := p.scope(in, 0, 0)
 	b := append(make([]byte, 0, 256), p.keyBase...)
-	if p.job.Foreach != nil {
-		b = keyValue(b, in.argument())
+	switch {
+	case in.Items != nil:
+		b = append(b, digestItems(in.Items)...)
+	case p.job.Foreach != nil:
+		b = keyValue(b, in.Item)
 	}
 	for _, f := range in.Matrix {
 		b = keyValue(b, f.Value)
@@ -70,6 +73,10 @@ func (p *plan) digest(in *Instance) [16]byte {
 		b = keyField(b, t)
 	}
 	for _, t := range p.job.Run {
+		if in.Items != nil && t.Uses("items") {
+			text(t.Raw(), nil) // what it expands to is in the key already
+			continue
+		}
 		text(t.Text(&s))
 	}
 	if p.job.Args != nil {
@@ -98,6 +105,20 @@ func (p *plan) digest(in *Instance) [16]byte {
 	sum := sha256.Sum256(b)
 	in.key, in.keyed = [16]byte(sum[:16]), true
 	return in.key
+}
+
+// digestItems digests the items of a chunk, which may be long.
+func digestItems(items []config.Value) []byte {
+	h := sha256.New()
+	b := make([]byte, 0, 4<<10)
+	for _, v := range items {
+		if b = keyValue(b, v); len(b) > 2<<10 {
+			h.Write(b)
+			b = b[:0]
+		}
+	}
+	h.Write(b)
+	return h.Sum(nil)
 }
 
 func keyField(b []byte, s string) []byte {

@@ -74,6 +74,14 @@ func appendStart(b []byte, kind byte, number uint64, slots []byte) []byte {
 // appendStrings encodes path, dir, argv and env, each string ended by NUL. The
 // env is s.Env without any older marker, and then marker.
 func appendStrings(b []byte, s *Spec, marker string) []byte {
+	n := len(s.Path) + len(s.Dir) + len(marker) + 16
+	for _, v := range s.argv() {
+		n += len(v) + 1
+	}
+	for _, v := range s.Env {
+		n += len(v) + 1
+	}
+	b = slices.Grow(b, n)
 	str := func(v string) { b = append(append(b, v...), 0) }
 	str(s.Path)
 	str(s.Dir)
