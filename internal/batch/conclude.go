@@ -105,6 +105,7 @@ func (r *run) totalsLine(rep *Report) string {
 		n    int64
 		what string
 	}{
+		{rep.Totals.Resumed, "done before"},
 		{rep.Totals.NotStarted, "not started"},
 		{rep.Totals.Retried, text.Plural(rep.Totals.Retried, "retry", "retries")},
 		{int64(rep.Totals.WorkersLost), text.Plural(int64(rep.Totals.WorkersLost), "worker lost", "workers lost")},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/journal"
@@ -27,7 +28,7 @@ func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
 	row := &journal.Row{
 		Job: js.at, Index: -1, Outcome: string(res.Outcome), Which: res.Which,
 		ExitCode: -1, Signal: res.Signal, Attempt: res.Attempt, Slot: res.Slot, Worker: res.Worker, PID: res.PID,
-		Start: res.Start, Wall: res.Wall, CPU: res.CPU, Peak: res.Peak,
+		Start: startOf(res), Wall: res.Wall, CPU: res.CPU, Peak: res.Peak,
 		Evidence: evidenceOf(res), Result: res.Value,
 	}
 	if res.PID > 0 {
@@ -49,12 +50,21 @@ func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
 	return row
 }
 
+// startOf is when an attempt began that has just ended. A task's may have waited in
+// its worker since it was given away.
+func startOf(res *pool.Result) time.Time {
+	if res.PID == 0 || res.Worker == "" {
+		return res.Start
+	}
+	return time.Now().Add(-res.Wall)
+}
+
 // attemptRow is the record of an attempt that is followed by another one.
 func attemptRow(in *Instance, js *jobState, res *pool.Result) *journal.Attempt {
 	a := &journal.Attempt{
 		Job: js.at, Index: in.Index, Attempt: res.Attempt, Outcome: string(res.Outcome), Which: res.Which,
 		ExitCode: -1, Signal: res.Signal, Worker: res.Worker, PID: res.PID,
-		Start: res.Start, Wall: res.Wall, Evidence: evidenceOf(res),
+		Start: startOf(res), Wall: res.Wall, Evidence: evidenceOf(res),
 	}
 	if res.PID > 0 {
 		a.ExitCode = res.ExitCode
@@ -69,7 +79,7 @@ func (r *run) reportRow(in *Instance, js *jobState, res *pool.Result) *report.Ro
 		Outcome: string(res.Outcome), Which: res.Which, ExitCode: -1,
 		Signal: res.Signal, SignalName: signalName(res.Signal),
 		Attempts: res.Attempt, Slot: res.Slot, Worker: res.Worker, PID: res.PID,
-		Start: res.Start, Wall: res.Wall, CPU: res.CPU, Peak: res.Peak,
+		Start: startOf(res), Wall: res.Wall, CPU: res.CPU, Peak: res.Peak,
 		Evidence: evidenceOf(res), Result: slices.Clone(res.Value),
 		Stdout: keptTail(res.Stdout.Tail(maxTailKept)), Stderr: keptTail(res.Stderr.Tail(maxTailKept)),
 	}

@@ -23,6 +23,8 @@ const orderRoom = 64 << 20
 // index. What is not at the head of it is kept in files until it is.
 type order struct {
 	store *journal.Outputs // the journal's, or of this run alone
+	dir   string           // for more
+	over  *journal.Outputs // what store had no room for: no more is started, but what runs has to go somewhere
 	moved func()           // there is room again
 
 	mu     sync.Mutex
@@ -42,13 +44,13 @@ type spot struct {
 // parked is an output that waits.
 type parked struct {
 	ref  journal.Ref
-	kept bool
-	line []byte // behind its stdout
+	in   *journal.Outputs // nil = nothing is kept
+	line []byte           // behind its stdout
 	tag  string
 }
 
-func newOrder(jobs int, store *journal.Outputs, moved func()) *order {
-	o := &order{store: store, moved: moved, ended: make([]int64, jobs), parked: make(map[spot]parked)}
+func newOrder(jobs int, store *journal.Outputs, dir string, moved func()) *order {
+	o := &order{store: store, dir: dir, moved: moved, ended: make([]int64, jobs), parked: make(map[spot]parked)}
 	for i := range o.ended {
 		o.ended[i] = -1
 	}
@@ -182,8 +184,9 @@ func (w *writer) inOrder(t *turn) {
 func (w *writer) setAside(t *turn, m mark, b []byte) (parked, []byte) {
 	p := parked{tag: m.tag}
 	if m.row >= 0 {
-		p.ref = t.batch.Ref(m.row)
-		p.kept = p.ref.Stored()
+		if p.ref = t.batch.Ref(m.row); p.ref.Stored() {
+			p.in = w.order.store
+		}
 	}
 	var content [2]content
 	for i := m.first; i < m.last; i++ {
@@ -199,17 +202,33 @@ func (w *writer) setAside(t *turn, m mark, b []byte) (parked, []byte) {
 		}
 		b = b[part.n:]
 	}
-	if p.kept || content[toStdout].Len() == 0 && content[toStderr].Len() == 0 {
+	if p.in != nil || content[toStdout].Len() == 0 && content[toStderr].Len() == 0 {
 		return p, b
 	}
 	// Without a journal, or where that had no room for it.
-	ref, err := w.order.store.Put(&content[toStdout], &content[toStderr])
-	if err != nil {
+	var err error
+	if p.ref, p.in, err = w.order.keep(&content[toStdout], &content[toStderr]); err != nil {
 		w.lose(toStdout, fmt.Errorf("output that waits for its turn: %w", err))
 		return parked{}, b
 	}
-	p.ref, p.kept = ref, ref.Stored()
 	return p, b
+}
+
+// overQuota bounds what store had no room for; only the disk does.
+const overQuota = 1 << 50
+
+// keep stores an output that waits.
+func (o *order) keep(stdout, stderr journal.Content) (ref journal.Ref, in *journal.Outputs, err error) {
+	if ref, err = o.store.Put(stdout, stderr); err != nil || ref.Stored() {
+		return ref, o.store, err
+	}
+	if o.over == nil {
+		if o.over, err = journal.OpenOutputs(o.dir, overQuota); err != nil {
+			return ref, nil, err
+		}
+	}
+	ref, err = o.over.Put(stdout, stderr)
+	return ref, o.over, err
 }
 
 // content is a stream of an instance that is to be kept.
@@ -245,8 +264,8 @@ func (w *writer) advance() {
 }
 
 func (w *writer) printParked(p parked) {
-	if p.kept {
-		stdout, stderr, err := w.order.store.Reader(p.ref)
+	if p.in != nil {
+		stdout, stderr, err := p.in.Reader(p.ref)
 		if err != nil {
 			w.lose(toStdout, fmt.Errorf("output that has waited for its turn: %w", err))
 			return
@@ -254,7 +273,7 @@ func (w *writer) printParked(p parked) {
 		w.copy(toStdout, stdout, p.tag)
 		w.behind(p)
 		w.copy(toStderr, stderr, p.tag)
-		w.order.store.Printed(p.ref)
+		p.in.Printed(p.ref)
 		return
 	}
 	w.behind(p)
@@ -292,5 +311,8 @@ func (w *writer) end() {
 	}
 	for _, p := range w.order.rest() {
 		w.printParked(p)
+	}
+	if over := w.order.over; over != nil {
+		over.Close()
 	}
 }

@@ -200,5 +200,11 @@ func (r *run) note(in *Instance, js *jobState, res *pool.Result) []byte {
 	if n, known := js.plan.known(); js.unmet != nil && known && n > 1 {
 		return fmt.Appendf(nil, "supervisor: %s: %s instances skipped: %s\n", js.plan.job.ID, text.Number(n), res.Evidence)
 	}
-	return []byte("supervisor: " + failureNote(in, js.plan.job.ID, res, !r.shows) + "\n")
+	line := "supervisor: " + failureNote(in, js.plan.job.ID, res, !r.shows)
+	if in != nil && !consequence(res) {
+		if again := in.plan.reproduce(in); again != "" {
+			line += "\n    to reproduce it: " + again
+		}
+	}
+	return []byte(line + "\n")
 }

@@ -226,7 +226,7 @@ func (r *run) keepOrder() error {
 		r.mu.Unlock()
 	}
 	if j := r.cfg.Journal; j != nil {
-		r.led.order = newOrder(len(r.cfg.File.Jobs), j.Outputs(), room)
+		r.led.order = newOrder(len(r.cfg.File.Jobs), j.Outputs(), r.cfg.SpillDir, room)
 		return nil
 	}
 	store, err := journal.OpenOutputs(r.cfg.SpillDir, 0)
@@ -234,7 +234,7 @@ func (r *run) keepOrder() error {
 		return fmt.Errorf("outputs that wait for their turn: %w", err)
 	}
 	r.outputs = store
-	r.led.order = newOrder(len(r.cfg.File.Jobs), store, room)
+	r.led.order = newOrder(len(r.cfg.File.Jobs), store, r.cfg.SpillDir, room)
 	return nil
 }
 
