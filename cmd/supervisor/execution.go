@@ -177,6 +177,7 @@ func (e *execution) openRun() error {
 	if err != nil {
 		return err
 	}
+	jobs := batch.JournalJobs(cfg.File)
 	if parent != nil {
 		if cfg.Past, err = e.store.Resume(parent.ID); err != nil {
 			e.code = batch.ExitInternal
@@ -186,6 +187,7 @@ func (e *execution) openRun() error {
 			return fmt.Errorf("-resume: %w", err)
 		}
 		e.later(func() { cfg.Past.Close() })
+		e.compare(jobs)
 	}
 	cfg.ID = batch.NewID(cfg.Begin)
 	dir, err := os.Getwd()
@@ -194,7 +196,7 @@ func (e *execution) openRun() error {
 	}
 	info := journal.Info{
 		ID: cfg.ID, Name: cfg.File.Name, Identity: e.identity, File: cfg.File.Path, Dir: dir,
-		Argv: e.args, Begin: cfg.Begin, Workers: cfg.Workers, Jobs: batch.JournalJobs(cfg.File), Version: version(),
+		Argv: e.args, Begin: cfg.Begin, Workers: cfg.Workers, Jobs: jobs, Version: version(),
 	}
 	if parent != nil {
 		info.Parent = parent.ID
@@ -208,6 +210,26 @@ func (e *execution) openRun() error {
 	cfg.Journal = run
 	e.hold = append(e.hold, run.LockFile())
 	return nil
+}
+
+// compare names the jobs whose worker program has changed since the run that is
+// resumed, and has them run again if a flag says so.
+func (e *execution) compare(jobs []journal.JobInfo) {
+	changed := batch.Changed(jobs, e.cfg.Past)
+	if len(changed) == 0 {
+		return
+	}
+	what := "their instances that were ok are kept; -rerun-changed runs them again"
+	if e.c.Bool("rerun-changed") {
+		what = "all of their instances run again"
+		e.cfg.Anew = make(map[string]bool, len(changed))
+		for _, id := range changed {
+			e.cfg.Anew[id] = true
+		}
+	}
+	if !e.cfg.Quiet {
+		fmt.Fprintf(e.stderr, "supervisor: the worker program has changed of %s: %s\n", strings.Join(changed[:min(len(changed), 20)], ", "), what)
+	}
 }
 
 // parent finds the run that is resumed, nil = there is none.

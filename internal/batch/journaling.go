@@ -7,21 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/journal"
 	"github.com/feac4032/multiproc/internal/report"
 	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 )
-
-// JournalJobs describes the jobs of a file to a journal.
-func JournalJobs(f *config.File) []journal.JobInfo {
-	jobs := make([]journal.JobInfo, len(f.Jobs))
-	for i, j := range f.Jobs {
-		jobs[i] = journal.JobInfo{ID: j.ID, Kind: j.Kind.String()}
-	}
-	return jobs
-}
 
 // row is the record of an instance for the journal.
 func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {

@@ -36,7 +36,7 @@ func openStore(t testing.TB) *Store {
 func testInfo(id string) Info {
 	return Info{
 		ID: id, Name: "thumbnails", Identity: "file:/x/job.yaml", File: "job.yaml", Dir: "/x", Argv: []string{"supervisor", "run"},
-		Begin: begin, Workers: 4, Version: "v1.2.3", Jobs: []JobInfo{{"hash", "task"}, {"resize", "run"}},
+		Begin: begin, Workers: 4, Version: "v1.2.3", Jobs: []JobInfo{{"hash", "task", ""}, {"resize", "run", "digest"}},
 	}
 }
 

@@ -122,6 +122,17 @@ func (p *Past) Runs() []string {
 	return ids
 }
 
+// Program is what Info.Jobs said of a job's program in the latest run that has the
+// job, "" = nothing.
+func (p *Past) Program(job string) string {
+	for _, s := range p.sources {
+		if _, ok := s.jobs[job]; ok {
+			return s.programs[job]
+		}
+	}
+	return ""
+}
+
 // Missing are the runs of the chain that could not be read.
 func (p *Past) Missing() []string { return p.missing }
 

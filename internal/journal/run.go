@@ -131,7 +131,7 @@ func (r *Run) describe(info *Info) error {
 }
 
 func (r *Run) describeJobs(jobs []JobInfo) error {
-	p, err := r.db.prepare("INSERT INTO job(number,id,kind) VALUES(?,?,?)")
+	p, err := r.db.prepare("INSERT INTO job(number,id,kind,program) VALUES(?,?,?,?)")
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,7 @@ func (r *Run) describeJobs(jobs []JobInfo) error {
 		p.bind(int64(i))
 		p.bind(j.ID)
 		p.bind(textOrNull(j.Kind))
+		p.bind(textOrNull(j.Program))
 		if err := p.exec(); err != nil {
 			return err
 		}

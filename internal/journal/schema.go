@@ -27,9 +27,10 @@ CREATE TABLE run (
 ) WITHOUT ROWID;
 
 CREATE TABLE job (
-	number INTEGER PRIMARY KEY,
-	id     TEXT NOT NULL,
-	kind   TEXT
+	number  INTEGER PRIMARY KEY,
+	id      TEXT NOT NULL,
+	kind    TEXT,
+	program TEXT
 );
 
 CREATE TABLE origin (

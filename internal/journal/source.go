@@ -17,6 +17,7 @@ type source struct {
 	begin    int64 // µs since 1970
 	parent   string
 	jobs     map[string]int64
+	programs map[string]string // by job
 	retried  bool  // it has records of attempts
 	segments int64 // the highest number of one
 	only     bool  // only rows that are ok are of use
@@ -80,7 +81,7 @@ const (
 
 // openSource opens an earlier run whose lock is held, or shared.
 func (s *Store) openSource(id string, l *lock, root *os.Root) (_ *source, err error) {
-	src := &source{run: id, root: root, lock: l, whole: true, jobs: map[string]int64{}}
+	src := &source{run: id, root: root, lock: l, whole: true, jobs: map[string]int64{}, programs: map[string]string{}}
 	defer func() {
 		if err != nil {
 			src.close()
@@ -135,9 +136,12 @@ func (s *source) describe() error {
 		return &DamagedError{Run: s.run, Path: s.db.path, Err: fmt.Errorf("it has a row %d", s.last)}
 	}
 	s.claimed.max = s.last
-	return s.query("SELECT id, number FROM job", 2, func(v []driver.Value) error {
+	return s.query("SELECT id, number, program FROM job", 3, func(v []driver.Value) error {
 		if id, ok := v[0].(string); ok {
 			s.jobs[id] = number(v[1])
+			if program := text(v[2]); program != "" {
+				s.programs[id] = program
+			}
 		}
 		return nil
 	})

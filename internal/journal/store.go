@@ -131,8 +131,9 @@ type Info struct {
 
 // JobInfo describes a job.
 type JobInfo struct {
-	ID   string
-	Kind string
+	ID      string
+	Kind    string
+	Program string // what its worker program was, for those who compare it; "" = not said
 }
 
 // End describes how a run ended.

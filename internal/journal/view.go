@@ -57,11 +57,11 @@ func (s *Store) View(id string) (_ *View, err error) {
 const maxJobs = 1 << 20
 
 func (v *View) jobs() (jobs []JobInfo, err error) {
-	err = v.query("SELECT number, id, kind FROM job ORDER BY number", 3, func(c []driver.Value) error {
+	err = v.query("SELECT number, id, kind, program FROM job ORDER BY number", 4, func(c []driver.Value) error {
 		if n := number(c[0]); n != int64(len(jobs)) || n >= maxJobs {
 			return &DamagedError{Run: v.info.ID, Path: v.db.path, Err: fmt.Errorf("it has a job number %d behind %d others", n, len(jobs))}
 		}
-		jobs = append(jobs, JobInfo{ID: text(c[1]), Kind: text(c[2])})
+		jobs = append(jobs, JobInfo{ID: text(c[1]), Kind: text(c[2]), Program: text(c[3])})
 		return nil
 	})
 	return jobs, err
