@@ -29,7 +29,7 @@ type execution struct {
 	unkept   bool   // there is a journal only where a flag asks for one
 
 	threads bool
-	reports string // the JSON report's path, "" = none
+	reports []string // paths of reports in JSON
 	store   *journal.Store
 	hold    []*os.File // for the guardian
 	closers []func()
@@ -101,8 +101,7 @@ func (e *execution) openFiles() error {
 		if err != nil {
 			return usagef("-%s %v", flag, err)
 		}
-		cfg.Sinks = append(cfg.Sinks, s)
-		e.later(func() { s.Close(nil) }) // which does nothing once it is closed
+		e.addSink(s)
 		return nil
 	}
 	if err := sink("results", report.OpenResults); err != nil {
@@ -121,23 +120,45 @@ func (e *execution) openFiles() error {
 		e.later(func() { out.Close(nil) })
 		cfg.OutputDir = out
 	}
-	path := c.String("report")
-	switch ext := filepath.Ext(path); {
-	case path == "":
-		return nil
-	case path == "-":
-		return usagef("-report -: want a FILE.json, FILE.html or FILE.xml, or %s", os.Stdout.Name())
-	case ext == ".html":
-		return sink("report", func(path string) (report.Sink, error) { return report.OpenHTML(path, cfg.Begin) })
-	case ext == ".xml":
-		return sink("report", func(path string) (report.Sink, error) { return report.OpenJUnit(path) })
+	for _, path := range c.StringSlice("report") {
+		if err := e.openReport(path); err != nil {
+			return err
+		}
 	}
-	if err := report.Check(path); err != nil {
+	return nil
+}
+
+// openReport opens a report by its extension. One of JSON is written in the end.
+func (e *execution) openReport(path string) error {
+	var sink report.Sink
+	var err error
+	switch filepath.Ext(path) {
+	case ".html":
+		sink, err = report.OpenHTML(path, e.cfg.Begin)
+	case ".xml":
+		sink, err = report.OpenJUnit(path)
+	default:
+		if path == "-" {
+			return usagef("-report -: want a FILE.json, FILE.html or FILE.xml, or %s", os.Stdout.Name())
+		}
+		if err = report.Check(path); err == nil {
+			path, err = filepath.Abs(path)
+		}
+		e.reports = append(e.reports, path)
+	}
+	if err != nil {
 		return usagef("-report %v", err)
 	}
-	full, err := filepath.Abs(path)
-	e.reports = full
-	return err
+	if sink != nil {
+		e.addSink(sink)
+	}
+	return nil
+}
+
+// addSink has the run tell a file, which is given up if there is no run.
+func (e *execution) addSink(s report.Sink) {
+	e.cfg.Sinks = append(e.cfg.Sinks, s)
+	e.later(func() { s.Close(nil) }) // which does nothing once it is closed
 }
 
 // openState makes the folder of the journal, or finds out that there is none.
@@ -293,19 +314,18 @@ func (e *execution) execute() error {
 	}
 	rep := batch.Run(context.Background(), *cfg)
 	e.code = rep.Exit
-	if e.reports == "" {
-		return nil
-	}
-	b, err := rep.JSON()
-	if err == nil {
-		err = report.WriteFile(e.reports, func(w io.Writer) error {
-			_, err := w.Write(b)
-			return err
-		})
-	}
-	if err != nil {
-		e.code = max(e.code, batch.ExitInternal)
-		return fmt.Errorf("-report %w", err)
+	for _, path := range e.reports {
+		b, err := rep.JSON()
+		if err == nil {
+			err = report.WriteFile(path, func(w io.Writer) error {
+				_, err := w.Write(b)
+				return err
+			})
+		}
+		if err != nil {
+			e.code = max(e.code, batch.ExitInternal)
+			return fmt.Errorf("-report %w", err)
+		}
 	}
 	return nil
 }

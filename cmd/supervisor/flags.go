@@ -41,7 +41,7 @@ func commonFlags() []cli.Flag {
 		&cli.StringFlag{Name: "output-dir", Usage: "write what each instance writes to a folder of its own in `DIR`"},
 		&cli.StringFlag{Name: "results", Usage: "write a row for each instance to `FILE`.jsonl or FILE.csv"},
 		&cli.StringFlag{Name: "events", Usage: "write what happens to `FILE`, a line of JSON for each event"},
-		&cli.StringFlag{Name: "report", Usage: "write a report of the run, however it ends, to `FILE`.json, FILE.html or FILE.xml (JUnit)"},
+		&cli.StringSliceFlag{Name: "report", Usage: "write a report of the run, however it ends, to `FILE`.json, FILE.html or FILE.xml (JUnit); more than once for more of them"},
 		&cli.StringFlag{Name: "trace", Usage: "write when what ran to `FILE`.json, in the format of Chrome's traces"},
 		&cli.BoolFlag{Name: "q", Usage: "write only about failures to stderr", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "no-progress", Usage: "do not show how far the run is", DisableDefaultText: true},

@@ -67,14 +67,30 @@ func (r *run) status(maxRunning int) terminal.Status {
 func (r *run) total() int {
 	total := int64(0)
 	for _, js := range r.jobs {
-		n, known := js.plan.known()
-		switch {
-		case js.drained() || js.ended:
-			n = js.index
-		case !known:
+		n := js.expected()
+		if n < 0 {
 			return -1
 		}
 		total += n
 	}
 	return int(min(total, 1<<53))
+}
+
+// expected is how many instances a job will have, -1 while that is not known. One
+// that takes the items of another has as many as that one if no more of these fail.
+// The caller holds run.mu.
+func (js *jobState) expected() int64 {
+	n, known := js.plan.known()
+	switch {
+	case js.ended || js.drained():
+		return js.index
+	case known:
+		return n
+	case js.source == nil || js.chunk != nil || js.source.chunk != nil:
+		return -1
+	}
+	if n = js.source.expected(); n < 0 {
+		return -1
+	}
+	return max(n-js.source.notOK, 0) * int64(js.plan.matrices())
 }
