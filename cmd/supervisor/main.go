@@ -22,7 +22,7 @@ const maxStack = 64 << 20
 
 // gcPercent lets the heap, which is small whatever the run, grow further between
 // two collections than Go does by itself.
-const gcPercent = 400
+const gcPercent = 200
 
 func main() {
 	// In a worker or a guardian, which may be this program again, Init does not

@@ -96,8 +96,8 @@ type mark struct {
 const (
 	maxCopy      = 64 << 10
 	maxPending   = 256 << 10
-	maxJournaled = 1 << 20
-	rowSize      = 160
+	maxJournaled = 2 << 20
+	rowSize      = 400
 )
 
 // commitEvery is how long the journal waits for company between two commits. Who
@@ -280,7 +280,7 @@ func (t *turn) empty() bool {
 }
 
 func (t *turn) size() int {
-	return len(t.bytes) + len(t.events) + rowSize*(len(t.tales)+len(t.marks)) + t.batch.Bytes() + 64*t.tries
+	return len(t.bytes) + len(t.events) + rowSize*(len(t.tales)+len(t.marks)+t.batch.Len()+t.tries) + t.batch.Bytes()
 }
 
 // reset makes the turn ready for use again.
