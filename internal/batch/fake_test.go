@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -64,7 +65,7 @@ func (f *fake) Submit(in *Instance, o Observer) error {
 	return nil
 }
 
-func (f *fake) Again(*Instance) {}
+func (f *fake) Again(in *Instance) { f.o.Started(in, Attempt{Number: 2, Slot: 1, PID: 100}) }
 
 func (f *fake) Cancel(in *Instance) {
 	f.end(in.Label(), &pool.Result{Outcome: pool.Cancelled, Evidence: "interrupted", ExitCode: -1, Attempt: 1, PID: 100})
@@ -86,6 +87,16 @@ func (f *fake) Kill() {
 func (f *fake) Close(context.Context) Closing {
 	f.closed = true
 	return Closing{Leaked: f.leaked}
+}
+
+// print has an instance write something, of which its observer hears if it watches.
+func (f *fake) print(label string, stderr bool, text string) {
+	f.mu.Lock()
+	in := f.open[label]
+	f.mu.Unlock()
+	if in.Watched() {
+		f.o.Output(in, stderr, []byte(text))
+	}
 }
 
 // end ends an instance, unless it has ended.
@@ -117,6 +128,19 @@ func ok() *pool.Result {
 
 func failed(code int) *pool.Result {
 	return &pool.Result{Outcome: pool.Failed, ExitCode: code, Attempt: 1, PID: 100}
+}
+
+// printing is the result of an instance that has written so much.
+func printing(stdout, stderr string) *pool.Result {
+	r := ok()
+	r.Stdout, r.Stderr = outputOf(stdout), outputOf(stderr)
+	return r
+}
+
+// outputOf makes an output, which none but a pool can outside of a test.
+func outputOf(text string) (o pool.Output) {
+	*(*[]byte)(reflect.ValueOf(&o).Elem().FieldByName("mem").Addr().UnsafePointer()) = []byte(text)
+	return o
 }
 
 // okBut ends all instances as ok but those of the labels.
@@ -208,7 +232,7 @@ func (tr *trial) check(rep *Report) {
 		return
 	}
 	ends := map[string]int{}
-	n := int64(0)
+	n := x.Resumed // of which there are no events
 	for _, e := range tr.eventList() {
 		if e["event"] == "job.end" {
 			n++

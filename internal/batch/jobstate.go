@@ -16,6 +16,7 @@ type jobState struct {
 	dependents []*jobState
 	missed     int       // needs that were not met
 	unmet      *jobState // the need for which it is skipped
+	idle       *jobState // a need that was skipped by its `when`
 	passed     string    // why it is skipped by its `when`
 	ended      bool
 	source     *jobState // the job whose items it takes; nil = none

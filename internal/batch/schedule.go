@@ -258,13 +258,16 @@ func (r *run) endJob(js *jobState) {
 		if js.notOK > 0 || js.lacking {
 			d.missed++
 		}
+		if js.passed != "" && d.idle == nil {
+			d.idle = js
+		}
 		switch when := d.plan.job.When; {
 		case when == config.WhenOK && !met:
 			d.unmet = js
-		case when == config.WhenOK && js.passed != "":
-			d.passed = fmt.Sprintf("needs %s, which did not run", js.plan.job.ID)
 		case d.needs > 0:
-			continue
+			continue // also where one did not run: another may yet fail, which counts for more
+		case when == config.WhenOK && d.idle != nil:
+			d.passed = fmt.Sprintf("needs %s, which did not run", d.idle.plan.job.ID)
 		case when == config.WhenFailed && d.missed == 0:
 			d.passed = "no need of it has failed"
 		default:
