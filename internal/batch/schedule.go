@@ -43,9 +43,10 @@ func (r *run) dispatch() {
 			r.mu.Lock()
 			continue
 		}
-		n := r.collect(batch[:])
+		n, ended := r.collect(batch[:])
 		if n == 0 {
-			if r.left > 0 && len(r.passed) == 0 && r.level.Load() == running {
+			// The end of a job may have brought some before those that were asked.
+			if !ended && r.left > 0 && len(r.passed) == 0 && r.level.Load() == running {
 				r.work.Wait()
 			}
 			continue
@@ -99,8 +100,9 @@ type taken struct {
 // maxHeld bounds the instances of a job that wait for the gates.
 const maxHeld = 64
 
-// collect takes as many instances as there is room for. The caller holds mu.
-func (r *run) collect(batch []taken) (n int) {
+// collect takes as many instances as there is room for. It reports whether jobs had
+// no more to give. The caller holds mu.
+func (r *run) collect(batch []taken) (n int, ended bool) {
 	p := pass{now: time.Now()}
 	defer func() { r.gates.wakeLater(r, &p) }()
 	for i := 0; i < len(r.returning) && n < len(batch); {
@@ -150,11 +152,12 @@ func (r *run) collect(batch []taken) (n int) {
 				r.ready = slices.Delete(r.ready, i, i+1)
 			}
 			r.exhausted(js)
+			ended = true
 			continue
 		}
 		i++
 	}
-	return n
+	return n, ended
 }
 
 // enter gives an instance a place in the window.
