@@ -47,6 +47,15 @@ type jobState struct {
 	pace  pace
 }
 
+// giver is the job whose items are taken while it runs, nil = none: one that
+// is for when something has failed has to wait until that is known.
+func (js *jobState) giver() *jobState {
+	if js.plan.job.When == config.WhenFailed {
+		return nil
+	}
+	return js.source
+}
+
 // has reports that an instance can be made now. It may take the next batch.
 func (js *jobState) has() bool {
 	if js.chunk != nil {

@@ -195,7 +195,9 @@ func (r *run) connect(js *jobState, states map[*config.Job]*jobState) {
 	of := states[f.Of]
 	if f.Source == config.FromJob {
 		js.source, js.feed = of, &feed{dir: r.cfg.SpillDir}
-		js.needs-- // it goes on as soon as there is an item
+		if js.giver() != nil {
+			js.needs-- // it goes on as soon as there is an item
+		}
 		of.feeds = append(of.feeds, js.feed)
 		return
 	}

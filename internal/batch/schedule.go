@@ -207,8 +207,14 @@ func (r *run) exhausted(js *jobState) {
 	}
 	if js.feed != nil {
 		js.feed.close()
-		if js.index == 0 && js.lacking {
+		switch {
+		case js.index > 0 || js.plan.job.When != config.WhenOK:
+		case js.lacking:
 			js.unmet = js.source
+			r.passed = append(r.passed, js)
+			return
+		case js.source.passed != "":
+			js.passed = idleNeed(js.source)
 			r.passed = append(r.passed, js)
 			return
 		}
@@ -250,9 +256,10 @@ func (r *run) endJob(js *jobState) {
 		f.end()
 	}
 	for _, d := range js.dependents {
-		if d.source == js {
-			d.lacking = d.lacking || !met || js.passed != ""
-			continue // it takes what comes, and is told by the feed that no more does
+		if d.giver() == js {
+			// It takes what comes, and is told by the feed that no more does.
+			d.lacking = !met && d.plan.job.When == config.WhenOK
+			continue
 		}
 		if d.ended || d.unmet != nil || d.passed != "" {
 			continue
@@ -270,7 +277,7 @@ func (r *run) endJob(js *jobState) {
 		case d.needs > 0:
 			continue // also where one did not run: another may yet fail, which counts for more
 		case when == config.WhenOK && d.idle != nil:
-			d.passed = fmt.Sprintf("needs %s, which did not run", d.idle.plan.job.ID)
+			d.passed = idleNeed(d.idle)
 		case when == config.WhenFailed && d.missed == 0:
 			d.passed = "no need of it has failed"
 		default:
@@ -285,6 +292,11 @@ func (r *run) endJob(js *jobState) {
 		}
 	}
 	r.checkFinished()
+}
+
+// idleNeed says why a job is skipped that needs one which its `when` has skipped.
+func idleNeed(js *jobState) string {
+	return fmt.Sprintf("needs %s, which did not run", js.plan.job.ID)
 }
 
 // makeReady opens a job for dispatch. The caller holds mu, or nobody else knows
