@@ -115,7 +115,7 @@ func (r *run) compose(e *entry, in *Instance, js *jobState, res *pool.Result) {
 		e.stdout, e.stderr = &noOutput, &res.Stderr
 		e.quiet = !r.shows
 	}
-	if !harmless(res) && res.Outcome != pool.Cancelled {
+	if !harmless(res) {
 		e.note = r.note(in, js, res)
 	}
 	if r.led.journal != nil {
