@@ -62,7 +62,7 @@ func TestOptions_AreThoseOfTheApp(t *testing.T) {
 	for _, c := range []struct{ what, text, want string }{
 		{"bash", bash.String(), "juggle:-balls|juggle:-b) :; return ;;"},
 		{"bash", bash.String(), "_supervisor_words -W '-balls -b' ;;"},
-		{"bash", bash.String(), "in ''|wrap) _supervisor_words -c ;;"},
+		{"bash", bash.String(), "in ''|each|wrap) _supervisor_words -c ;;"},
 		{"zsh", zsh.String(), `'*::command:_normal'`},
 		{"fish", fish.String(), `-n '__fish_seen_subcommand_from wrap' -a '(__fish_complete_subcommand)'`},
 		{"zsh", zsh.String(), `'juggle:keep '\''balls'\'' [and clubs]\: all up'`},
