@@ -119,12 +119,12 @@ func (p *plan) describe(in *Instance) (string, error) {
 		for _, kv := range p.appendInstanceEnv(nil, in, 1, 1) {
 			if strings.HasPrefix(kv, "ITEM") || strings.HasPrefix(kv, "MATRIX_") {
 				name, value, _ := strings.Cut(kv, "=")
-				words = append(words, name+"="+quote(value))
+				words = append(words, name+"="+text.Quote(value))
 			}
 		}
 	}
 	for _, a := range argv {
-		words = append(words, quote(a))
+		words = append(words, text.Quote(a))
 	}
 	return text.Plain(strings.Join(words, " "), 4096), nil
 }
@@ -140,9 +140,9 @@ func (p *plan) reproduce(in *Instance) string {
 		if p.file == "" {
 			return ""
 		}
-		words := []string{"supervisor", "run", quote(p.file), "-only", quote(in.Label())}
+		words := []string{"supervisor", "run", text.Quote(p.file), "-only", text.Quote(in.Label())}
 		for _, v := range p.given {
-			words = append(words, "-var", quote(v.Name+"="+v.Value.Text()))
+			words = append(words, "-var", text.Quote(v.Name+"="+v.Value.Text()))
 		}
 		return strings.Join(words, " ")
 	}
@@ -158,28 +158,19 @@ func (p *plan) reproduce(in *Instance) string {
 	var env []string
 	for _, e := range p.declared {
 		if value, err := e.Value.Text(&s); err == nil {
-			env = append(env, e.Name+"="+quote(value)+" ")
+			env = append(env, e.Name+"="+text.Quote(value)+" ")
 		}
 	}
 	for _, v := range p.vars {
 		if strings.Contains(line, config.EnvName("VAR", v.Name)) {
-			env = append(env, config.EnvName("VAR", v.Name)+"="+quote(v.Value.Text())+" ")
+			env = append(env, config.EnvName("VAR", v.Name)+"="+text.Quote(v.Value.Text())+" ")
 		}
 	}
-	return "(cd " + quote(dir) + " && " + strings.Join(env, "") + line + ")"
+	return "(cd " + text.Quote(dir) + " && " + strings.Join(env, "") + line + ")"
 }
 
 // maxReproduce bounds a line that is to be copied from a terminal, in bytes.
 const maxReproduce = 1000
-
-// quote quotes a word for a shell where that is needed.
-func quote(s string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+"
-	if s != "" && strings.Trim(s, safe) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
 
 func sourceName(f *config.Foreach) string {
 	switch {

@@ -124,14 +124,7 @@ func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
 		}
 	}
 	b.WriteString(": ")
-	b.WriteString(string(res.Outcome))
-	if res.Which != "" {
-		fmt.Fprintf(&b, " (%s)", res.Which)
-	}
-	if c := causeOf(res); c != "" {
-		b.WriteString(": ")
-		b.WriteString(c)
-	}
+	b.WriteString(howEnded(res))
 	if res.Attempt > 1 {
 		fmt.Fprintf(&b, ", attempt %d", res.Attempt)
 	}
@@ -142,6 +135,18 @@ func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
 		}
 	}
 	return b.String()
+}
+
+// howEnded gives the outcome, what refines it and its cause.
+func howEnded(res *pool.Result) string {
+	s := text.Plain(string(res.Outcome), maxItemShown)
+	if res.Which != "" {
+		s += " (" + text.Plain(res.Which, maxItemShown) + ")"
+	}
+	if c := causeOf(res); c != "" {
+		s += ": " + c
+	}
+	return s
 }
 
 // causeOf gives the evidence, and the code or signal unless it names them.

@@ -157,20 +157,26 @@ func (r *run) keepOutput(in *Instance, res *pool.Result) {
 	}
 }
 
-// appendResult appends the line of a task's result: a text as it is, anything
-// else as JSON.
+// appendResult appends the line of a task's result.
 func appendResult(b []byte, res *pool.Result) []byte {
-	if tail := res.Stdout.Tail(1); len(tail) == 1 && tail[0] != '\n' {
-		b = append(b, '\n') // what the task has printed shares no line with it
+	tail := res.Stdout.Tail(1)
+	return appendValue(b, res.Value, len(tail) == 1 && tail[0] != '\n')
+}
+
+// appendValue appends a value in a line: a text as it is, anything else as JSON.
+// With open, what the task has printed has no end yet: they share no line.
+func appendValue(b, value []byte, open bool) []byte {
+	if open {
+		b = append(b, '\n')
 	}
-	if s, ok := stringOf(res.Value); ok {
+	if s, ok := stringOf(value); ok {
 		b = append(b, s...)
 		return append(b, '\n')
 	}
 	from := len(b)
-	out, err := task.AppendJSON(b, res.Value)
+	out, err := task.AppendJSON(b, value)
 	if err != nil {
-		return append(b[:from], fmt.Sprintf("(result of %d bytes cannot be shown: %v)\n", len(res.Value), err)...)
+		return append(b[:from], fmt.Sprintf("(result of %d bytes cannot be shown: %v)\n", len(value), err)...)
 	}
 	return append(out, '\n')
 }

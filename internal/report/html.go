@@ -171,16 +171,16 @@ func (h *HTML) fail(r *Row) {
 	}
 	add := func(name, value string) { f.Facts = append(f.Facts, fact{name, value}) }
 	if r.Attempts > 0 {
-		add("took", span(r.Wall))
+		add("took", text.Span(r.Wall))
 	}
 	if r.Attempts > 1 {
 		add("attempts", text.Number(int64(r.Attempts)))
 	}
 	if r.CPU > 0 {
-		add("CPU time", span(r.CPU))
+		add("CPU time", text.Span(r.CPU))
 	}
 	if r.Peak > 0 {
-		add("peak memory", size(r.Peak))
+		add("peak memory", text.Size(r.Peak))
 	}
 	if r.Slot > 0 {
 		add("slot", fmt.Sprint(r.Slot))

@@ -233,14 +233,14 @@ func (v *pageView) facts(s *Summary) {
 	if !s.Begin.IsZero() {
 		add("began", s.Begin.Format("2 Jan 2006, 15:04:05 MST"))
 	}
-	add("took", span(s.Wall))
+	add("took", text.Span(s.Wall))
 	add("slots", text.Number(int64(s.Workers)))
 	count("retries", s.Retried)
 	count("resumed", s.Resumed)
 	count("not started", s.NotStarted)
 	count("workers lost", s.WorkersLost)
 	if s.PeakRSS > 0 {
-		add("supervisor's memory", size(s.PeakRSS))
+		add("supervisor's memory", text.Size(s.PeakRSS))
 	}
 	add("isolation", strings.Join(s.Isolation, ", "))
 	if len(s.Leaked) > 0 {
@@ -284,7 +284,7 @@ func (v *pageView) lanes(h *HTML, s *Summary) {
 		}
 		x, width := wide*float64(b.From)/float64(end), wide*float64(b.To-b.From)/float64(end)
 		view := barView{X: fixed2(x), Width: fixed2(max(width, 8)), Class: classOf(b.Outcome), Opacity: 1}
-		when := ", from " + span(b.From) + " to " + span(b.To)
+		when := ", from " + text.Span(b.From) + " to " + text.Span(b.To)
 		switch {
 		case b.N > 1:
 			v.Merged += b.N
@@ -298,7 +298,7 @@ func (v *pageView) lanes(h *HTML, s *Summary) {
 				view.Tell += ", all ok, the first " + b.Label
 			}
 		default:
-			view.Tell = b.Label + ": " + b.Outcome + ", took " + span(b.Busy) + ", from " + span(b.From) + " on"
+			view.Tell = b.Label + ": " + b.Outcome + ", took " + text.Span(b.Busy) + ", from " + text.Span(b.From) + " on"
 			if b.NotOK > 0 {
 				view.Width = max(view.Width, 24) // wide enough to be seen
 			} else if i%2 == 1 {
@@ -332,8 +332,8 @@ func (v *pageView) durations(h *HTML) {
 	columns := max(len(ranges), maxPageRanges/2)
 	left := (columns - len(ranges)) / 2
 	d := &durationsView{
-		Width: each * float64(columns), Median: span(h.all.Quantile(0.5)), P95: span(h.all.Quantile(0.95)),
-		Slowest: span(h.all.Max()), Total: text.Number(h.all.Len()),
+		Width: each * float64(columns), Median: text.Span(h.all.Quantile(0.5)), P95: text.Span(h.all.Quantile(0.95)),
+		Slowest: text.Span(h.all.Max()), Total: text.Number(h.all.Len()),
 	}
 	var most int64
 	for _, r := range ranges {
@@ -349,7 +349,7 @@ func (v *pageView) durations(h *HTML) {
 		}
 		b := rangeView{X: each * float64(left+i), Height: height(r.N), BadHeight: height(bad)}
 		b.Y, b.BadY = fixed2(high-b.Height), fixed2(high-b.BadHeight)
-		b.Tell = span(r.From) + " to " + span(r.To) + ": " + text.Number(r.N) + " " + text.Plural(r.N, "instance", "instances")
+		b.Tell = text.Span(r.From) + " to " + text.Span(r.To) + ": " + text.Number(r.N) + " " + text.Plural(r.N, "instance", "instances")
 		if bad > 0 {
 			b.Tell += ", " + text.Number(bad) + " not ok"
 		}
@@ -379,7 +379,7 @@ func decades(ranges []Range, left, columns int) []tickView {
 		}
 	}
 	if len(ticks) == 0 { // all are about the same
-		ticks = append(ticks, tick((float64(left)+float64(len(ranges))/2)/float64(columns), span(from)))
+		ticks = append(ticks, tick((float64(left)+float64(len(ranges))/2)/float64(columns), text.Span(from)))
 	}
 	return ticks
 }
@@ -387,7 +387,7 @@ func decades(ranges []Range, left, columns int) []tickView {
 func (j *jobFigures) view() jobView {
 	v := jobView{ID: text.Plain(j.id, maxPageLabel), N: j.n, OK: j.ok, NotOK: j.n - j.ok}
 	if j.times.Len() > 0 {
-		v.Median, v.P95, v.Max = span(j.times.Quantile(0.5)), span(j.times.Quantile(0.95)), span(j.times.Max())
+		v.Median, v.P95, v.Max = text.Span(j.times.Quantile(0.5)), text.Span(j.times.Quantile(0.95)), text.Span(j.times.Max())
 		v.Slowest = text.Plain(j.slowest, maxPageSlowLabel)
 	}
 	return v

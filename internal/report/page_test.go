@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/feac4032/multiproc/internal/text"
 )
 
 // luminance is what the guidelines for accessible pages compare.
@@ -58,7 +60,7 @@ func TestSpan_PrintsFewDigits(t *testing.T) {
 		1500 * time.Millisecond: "1.50 s", 59*time.Second + 990*time.Millisecond: "60.0 s", 61 * time.Second: "1 min 01 s",
 		90 * time.Minute: "1 h 30 min", 500 * time.Hour: "500 h",
 	} {
-		if got := span(d); got != want {
+		if got := text.Span(d); got != want {
 			t.Errorf("%d is %s, want %s", d, got, want)
 		}
 	}

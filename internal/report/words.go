@@ -77,7 +77,7 @@ func (r *Row) end() string {
 
 // brief prints a round duration without digits that say nothing.
 func brief(d time.Duration) string {
-	number, unit, _ := strings.Cut(span(d), " ")
+	number, unit, _ := strings.Cut(text.Span(d), " ")
 	if strings.Contains(number, ".") {
 		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
 	}
@@ -88,53 +88,7 @@ func brief(d time.Duration) string {
 func (r *Row) quantity(n int64) string {
 	switch r.Which {
 	case "memory", "file_size", "output":
-		return size(n)
+		return text.Size(n)
 	}
 	return strconv.FormatInt(n, 10)
-}
-
-// span prints a duration with two or three digits that matter.
-func span(d time.Duration) string {
-	switch {
-	case d >= 100*time.Hour:
-		return fmt.Sprintf("%.0f h", d.Hours())
-	case d >= time.Hour:
-		return fmt.Sprintf("%d h %02d min", d/time.Hour, d%time.Hour/time.Minute)
-	case d >= time.Minute:
-		return fmt.Sprintf("%d min %02d s", d/time.Minute, d%time.Minute/time.Second)
-	}
-	for _, u := range [...]struct {
-		unit time.Duration
-		name string
-	}{{time.Second, "s"}, {time.Millisecond, "ms"}, {time.Microsecond, "µs"}} {
-		v := float64(d) / float64(u.unit)
-		switch {
-		case v >= 99.95:
-			return fmt.Sprintf("%.0f %s", v, u.name)
-		case v >= 9.995:
-			return fmt.Sprintf("%.1f %s", v, u.name)
-		case v >= 0.9995:
-			return fmt.Sprintf("%.2f %s", v, u.name)
-		}
-	}
-	if d > 0 {
-		return fmt.Sprintf("%d ns", d)
-	}
-	return "0 s"
-}
-
-// size prints bytes.
-func size(n int64) string {
-	const units = "KMGTPE"
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, u := float64(n)/1024, 0
-	for v >= 1023.5 && u < len(units)-1 {
-		v, u = v/1024, u+1
-	}
-	if v >= 99.5 {
-		return fmt.Sprintf("%.0f %ciB", v, units[u])
-	}
-	return fmt.Sprintf("%.1f %ciB", v, units[u])
 }

@@ -35,3 +35,12 @@ func Cut(s string, limit int) string {
 	}
 	return s[:limit] + "…"
 }
+
+// Quote quotes a word for a shell where that is needed.
+func Quote(s string) string {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+"
+	if s != "" && strings.Trim(s, safe) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
