@@ -47,6 +47,9 @@ func choose(f *config.File, only []string) (map[string][]int64, error) {
 		if j.Foreach != nil && j.Foreach.Of != nil {
 			return nil, usagef("-only %s: its items come from %s; -only %s runs that too", name, j.Foreach.Of.ID, id)
 		}
+		if count, known := instances(j); known && n >= count {
+			return nil, usagef("-only %s: there is no such instance: %s has %d", name, id, count)
+		}
 		wanted[j] = true
 		indexes[id] = append(indexes[id], n)
 	}
@@ -59,4 +62,23 @@ func choose(f *config.File, only []string) (map[string][]int64, error) {
 	}
 	f.Jobs = slices.DeleteFunc(f.Jobs, func(j *config.Job) bool { return !wanted[j] })
 	return indexes, nil
+}
+
+// instances counts those of a job, if the file alone tells how many they are.
+func instances(j *config.Job) (n int64, known bool) {
+	n = 1
+	if j.Matrix != nil {
+		n = int64(j.Matrix.Len())
+	}
+	if j.Foreach == nil {
+		return n, true
+	}
+	items, known := j.Foreach.Count()
+	switch size := int64(j.Chunk.Size); {
+	case j.Chunk.Auto:
+		return 0, false
+	case size > 1:
+		items = (items + size - 1) / size
+	}
+	return n * items, known
 }

@@ -19,17 +19,10 @@ func (s *command) validate(c *cli.Context) error {
 	var known int64
 	var open []string
 	for _, j := range f.Jobs {
-		n := int64(1)
-		if j.Matrix != nil {
-			n = int64(j.Matrix.Len())
-		}
-		if j.Foreach != nil {
-			items, ok := j.Foreach.Count()
-			if !ok {
-				open = append(open, j.ID)
-				continue
-			}
-			n *= items
+		n, ok := instances(j)
+		if !ok {
+			open = append(open, j.ID)
+			continue
 		}
 		known += n
 	}
