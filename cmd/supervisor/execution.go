@@ -180,10 +180,10 @@ func (e *execution) openState() error {
 		return nil
 	case given || resumes:
 		e.code = batch.ExitInternal
-		return fmt.Errorf("-state %w", err)
+		return fmt.Errorf("-state %s: %w", name, reason(err))
 	}
 	if !e.cfg.Quiet {
-		fmt.Fprintf(e.stderr, "supervisor: %v; the run has no journal, and cannot be resumed\n", err)
+		fmt.Fprintf(e.stderr, "supervisor: %s: %v; the run keeps no journal, and cannot be resumed\n", name, reason(err))
 	}
 	return nil
 }
