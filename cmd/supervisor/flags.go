@@ -68,7 +68,7 @@ func validateFlags() []cli.Flag {
 }
 
 // laterCommands are part of the language and not there yet.
-var laterCommands = map[string]bool{"ls": true, "show": true, "logs": true, "rerun": true, "prune": true, "doctor": true}
+var laterCommands = map[string]bool{"doctor": true}
 
 // arrange puts the flags of a command line in front of what is not one, since
 // cli stops at the first of these and ignores the rest. Flags that are unknown,

@@ -106,6 +106,31 @@ func (s *command) app() *cli.App {
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
 			},
 			{
+				Name: "ls", Usage: "list the runs that are recorded, the latest first", Description: lsAbout,
+				Flags: lsFlags(), Action: s.ls, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
+				Name: "show", Usage: "show what a run came to, by default the last, or one instance of it", Description: showAbout,
+				ArgsUsage: "[RUN] [JOB#INDEX]", Flags: showFlags(), Action: s.show, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
+				Name: "logs", Usage: "print what the instances of a run wrote, by default of the last", Description: logsAbout,
+				ArgsUsage: "[RUN] [JOB|JOB#INDEX]", Flags: logsFlags(), Action: s.logs, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
+				Name: "rerun", Usage: "run the command line of a run again, by default of the last", Description: rerunAbout,
+				ArgsUsage: "[RUN]", Flags: rerunFlags(), Action: s.rerun, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
+				Name: "prune", Usage: "remove all but the latest runs from the state folder, or the RUNs alone", Description: pruneAbout,
+				ArgsUsage: "[RUN]...", Flags: pruneFlags(), Action: s.prune, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
 				Name: "experiment", Usage: "compare threads with processes, by experiments of the NAMEs, by default all",
 				ArgsUsage: "[NAME]...", Flags: experimentFlags(), Action: s.experiment, HideHelpCommand: true,
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },

@@ -95,25 +95,7 @@ func (r *run) summary(rep *Report) string {
 
 func (r *run) totalsLine(rep *Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s ok", text.Number(rep.Totals.Jobs), text.Plural(rep.Totals.Jobs, "job", "jobs"), text.Number(rep.Totals.OK))
-	for i, o := range outcomes[1:] {
-		if n := r.tally.by[i+1]; n > 0 {
-			fmt.Fprintf(&b, ", %s %s", text.Number(n), o)
-		}
-	}
-	for _, x := range []struct {
-		n    int64
-		what string
-	}{
-		{rep.Totals.Resumed, "done before"},
-		{rep.Totals.NotStarted, "not started"},
-		{rep.Totals.Retried, text.Plural(rep.Totals.Retried, "retry", "retries")},
-		{int64(rep.Totals.WorkersLost), text.Plural(int64(rep.Totals.WorkersLost), "worker lost", "workers lost")},
-	} {
-		if x.n > 0 {
-			fmt.Fprintf(&b, "; %s %s", text.Number(x.n), x.what)
-		}
-	}
+	b.WriteString(rep.Totals.Line())
 	wall := time.Duration(rep.Wall * float64(time.Second))
 	switch {
 	case wall > time.Minute:

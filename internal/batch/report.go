@@ -3,6 +3,10 @@ package batch
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/feac4032/multiproc/internal/text"
 )
 
 // Report is what a run comes to. Its JSON is stable: fields are only added.
@@ -67,4 +71,35 @@ func (r *Report) JSON() ([]byte, error) {
 	enc.SetIndent("", "  ")
 	err := enc.Encode(r)
 	return b.Bytes(), err
+}
+
+// CountTotals makes totals of the numbers of outcomes.
+func CountTotals(by map[string]int64) *Totals {
+	var t tally
+	for i, o := range outcomes {
+		t.by[i] = by[string(o)]
+	}
+	totals := t.totals()
+	return &totals
+}
+
+// Line says the totals in words, the outcomes that none had left out.
+func (t *Totals) Line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s ok", text.Number(t.Jobs), text.Plural(t.Jobs, "job", "jobs"), text.Number(t.OK))
+	more := func(sep string, n int64, what string) {
+		if n > 0 {
+			fmt.Fprintf(&b, "%s %s %s", sep, text.Number(n), what)
+		}
+	}
+	by := [...]int64{t.OK, t.Failed, t.Crashed, t.Timeout, t.Limit, t.Cancelled, t.Skipped, t.Poisoned, t.Protocol, t.Internal}
+	for i, o := range outcomes[1:] {
+		more(",", by[i+1], string(o))
+	}
+	lost := int64(t.WorkersLost)
+	more(";", t.Resumed, "resumed")
+	more(";", t.NotStarted, "not started")
+	more(";", t.Retried, text.Plural(t.Retried, "retry", "retries"))
+	more(";", lost, text.Plural(lost, "worker lost", "workers lost"))
+	return b.String()
 }
