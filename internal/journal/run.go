@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -98,19 +97,8 @@ func (s *Store) Create(info Info) (run *Run, err error) {
 	return r, nil
 }
 
-// maxArgv bounds the arguments that are recorded, in bytes.
-const maxArgv = 1 << 20
-
 func (r *Run) describe(info *Info) error {
-	size := 0
-	argv := []string{}
-	for _, a := range info.Argv {
-		if size += len(a); size > maxArgv {
-			break
-		}
-		argv = append(argv, a)
-	}
-	text, err := json.Marshal(argv)
+	argv, err := encodeArgv(info.Argv)
 	if err != nil {
 		return err
 	}
@@ -118,7 +106,7 @@ func (r *Run) describe(info *Info) error {
 		return err
 	}
 	err = r.db.exec(`INSERT INTO run(id,name,identity,file,dir,argv,begin_us,workers,parent,version) VALUES(?,?,?,?,?,?,?,?,?,?)`,
-		info.ID, textOrNull(info.Name), textOrNull(info.Identity), textOrNull(info.File), textOrNull(info.Dir), string(text),
+		info.ID, textOrNull(info.Name), textOrNull(info.Identity), textOrNull(info.File), textOrNull(info.Dir), argv,
 		info.Begin.UnixMicro(), info.Workers, textOrNull(info.Parent), textOrNull(info.Version))
 	if err == nil {
 		err = r.describeJobs(info.Jobs)

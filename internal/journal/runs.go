@@ -3,7 +3,6 @@ package journal
 import (
 	"cmp"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -163,7 +162,10 @@ func (info *RunInfo) read(db *database) error {
 		ID: info.ID, Name: name.String, Identity: identity.String, File: file.String, Dir: dir.String,
 		Begin: time.UnixMicro(begin), Workers: int(workers.Int64), Parent: parent.String, Version: version.String,
 	}
-	if err := json.Unmarshal([]byte(argv.String), &info.Argv); err != nil && argv.Valid {
+	if !argv.Valid {
+		argv.String = "[]"
+	}
+	if info.Argv, err = decodeArgv(argv.String); err != nil {
 		return &DamagedError{Run: info.ID, Path: db.path, Err: fmt.Errorf("its argv: %w", err)}
 	}
 	if end.Valid {
