@@ -354,6 +354,30 @@ jobs:
 	}
 }
 
+// A chain of jobs that take each other's items ends from its front, while the
+// dispatcher asks those at its back first.
+func TestRun_ChainsEndWhenTheirFirstJobFailsLast(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, `
+jobs:
+  - {id: a, run: [x], foreach: [1, 2]}
+  - {id: b, run: [x], foreach: {from: a}}
+  - {id: c, run: [x], foreach: {from: b}}
+  - {id: d, run: [x], foreach: {from: c}}
+  - {id: e, run: [x], needs: d, when: always}
+`)
+	tr.ex.auto = func(in *Instance) *pool.Result {
+		if in.Label() == "a#1" {
+			return nil
+		}
+		return ok()
+	}
+	rep := tr.steer(func() { tr.ex.end("a#1", failed(1)) })
+	if rep.Exit != ExitNotOK || rep.Totals.OK != 5 || rep.Totals.Failed != 1 {
+		t.Errorf("exit %d, totals %+v", rep.Exit, rep.Totals)
+	}
+}
+
 func TestRun_FullDiskUnderStdoutLetsJobsGoOn(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, "jobs: [{id: a, task: echo, foreach: {range: 1..50}}]")
