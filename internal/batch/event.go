@@ -31,7 +31,7 @@ func (o *object) instance(in *Instance) {
 	o.Text("job", in.Job.ID)
 	o.Int("index", in.Index)
 	if in.Job.Foreach != nil && !in.bad {
-		o.Item(in.Item, maxShown)
+		o.Item(in.argument(), maxShown)
 	}
 }
 

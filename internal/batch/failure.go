@@ -75,7 +75,7 @@ func failureRow(in *Instance, job string, res *pool.Result) json.RawMessage {
 	if in != nil {
 		o.Int("index", in.Index)
 		if in.Job.Foreach != nil && !in.bad {
-			o.Item(in.Item, maxItemKept)
+			o.Item(in.argument(), maxItemKept)
 		}
 	}
 	o.ending(res)
@@ -114,7 +114,7 @@ func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
 	} else {
 		b.WriteString(in.Label())
 		if in.Job.Foreach != nil && !in.bad {
-			fmt.Fprintf(&b, " (%s)", text.Plain(in.Item.Text(), maxItemShown))
+			fmt.Fprintf(&b, " (%s)", in.given())
 		}
 		for i, f := range in.Matrix {
 			fmt.Fprintf(&b, "%s%s=%s", [...]string{" [", " "}[min(i, 1)], f.Name, text.Plain(f.Value.Text(), maxItemShown))

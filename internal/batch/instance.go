@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -57,6 +58,19 @@ func (in *Instance) ItemText() string {
 		return text.Plain(in.Item.Text(), maxTagShown)
 	}
 	return in.Label()
+}
+
+// given is the item for people, of a chunk its first and last one.
+func (in *Instance) given() string {
+	switch n := len(in.Items); n {
+	case 0:
+		return text.Plain(in.Item.Text(), maxItemShown)
+	case 1:
+		return text.Plain(in.Items[0].Text(), maxItemShown)
+	default:
+		return fmt.Sprintf("%s … %s, %s items", text.Plain(in.Items[0].Text(), maxItemShown/2),
+			text.Plain(in.Items[n-1].Text(), maxItemShown/2), text.Number(int64(n)))
+	}
 }
 
 // maxTagShown bounds an item in front of a line, in bytes.

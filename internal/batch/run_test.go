@@ -354,6 +354,24 @@ jobs:
 	}
 }
 
+func TestRun_FailuresOfChunksNameTheirItems(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, `jobs: [{id: a, run: [x, "{{.items}}"], foreach: [p, q, r, s], chunk: 3}]`)
+	tr.ex.auto = okBut("a#0", "a#1")
+	rep := tr.run()
+	for _, want := range []string{"a#0 (p … r, 3 items): failed", "a#1 (s): failed"} {
+		if got := tr.stderr.String(); !strings.Contains(got, want) {
+			t.Errorf("stderr %q, want %q", got, want)
+		}
+	}
+	if got, want := string(rep.First), `"item":["p","q","r"]`; !strings.Contains(got, want) {
+		t.Errorf("first failure %s, want %s", got, want)
+	}
+	if got, want := tr.events.String(), `"item":["s"]`; !strings.Contains(got, want) {
+		t.Errorf("events %s, want %s", got, want)
+	}
+}
+
 // A chain of jobs that take each other's items ends from its front, while the
 // dispatcher asks those at its back first.
 func TestRun_ChainsEndWhenTheirFirstJobFailsLast(t *testing.T) {
