@@ -16,6 +16,7 @@ type Batch struct {
 	attempts []Attempt
 	carries  []carried
 	arena    []byte
+	texts    int // bytes of items and evidence
 }
 
 type pending struct {
@@ -70,6 +71,7 @@ func (b *Batch) add(row *Row) *pending {
 		p.result = b.keep(row.Result)
 	}
 	p.Result = nil // the caller may use it again
+	b.texts += len(p.Item) + len(p.Evidence)
 	return p
 }
 
@@ -94,6 +96,7 @@ func (b *Batch) AddAttempt(a *Attempt) {
 	if len(p.Evidence) > MaxEvidence {
 		p.Evidence = cut(p.Evidence, MaxEvidence)
 	}
+	b.texts += len(p.Evidence)
 }
 
 // Carry takes over the record that a claim stands for, as that of an instance of
@@ -105,8 +108,18 @@ func (b *Batch) Carry(claim Claim, job int, index int64) {
 // Len is the number of final records.
 func (b *Batch) Len() int { return len(b.rows) + len(b.carries) }
 
-// Bytes is the memory that the batch keeps for outputs and results.
-func (b *Batch) Bytes() int { return len(b.arena) }
+// What a record takes in memory beside its texts, about, in bytes.
+const (
+	rowBytes     = 432
+	attemptBytes = 144
+	carryBytes   = 48
+)
+
+// Bytes is about the memory that the batch keeps, but for what AddContent was
+// given.
+func (b *Batch) Bytes() int {
+	return len(b.arena) + b.texts + rowBytes*len(b.rows) + attemptBytes*len(b.attempts) + carryBytes*len(b.carries)
+}
 
 // Ref tells where the outputs of row i are, once Commit has returned nil.
 func (b *Batch) Ref(i int) Ref { return b.rows[i].ref }
@@ -119,6 +132,7 @@ func (b *Batch) Reset() {
 	clear(b.rows) // what rows refer to may go
 	clear(b.attempts)
 	b.rows, b.attempts, b.carries, b.arena = b.rows[:0], b.attempts[:0], b.carries[:0], b.arena[:0]
+	b.texts = 0
 	if cap(b.arena) > maxArena {
 		b.arena = nil
 	}

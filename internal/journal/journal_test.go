@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -458,5 +459,30 @@ func TestBatch_IsUsedAgainWithoutAllocations(t *testing.T) {
 	fill()
 	if n := testing.AllocsPerRun(20, fill); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// Who collects a batch bounds it by its Bytes.
+func TestBatch_CountsWhatItKeeps(t *testing.T) {
+	t.Parallel()
+	if got, want := rowBytes, int(unsafe.Sizeof(pending{})); got < want {
+		t.Errorf("a record counts %d bytes and takes %d", got, want)
+	}
+	if got, want := attemptBytes, int(unsafe.Sizeof(Attempt{})); got < want {
+		t.Errorf("an attempt counts %d bytes and takes %d", got, want)
+	}
+	if got, want := carryBytes, int(unsafe.Sizeof(carried{})); got < want {
+		t.Errorf("what is carried counts %d bytes and takes %d", got, want)
+	}
+	var b Batch
+	row := okRow(1)
+	row.Item, row.Evidence, row.Result = strings.Repeat("i", 100), strings.Repeat("e", 1000), make([]byte, 10)
+	b.Add(&row, make([]byte, 10_000), make([]byte, 100_000))
+	b.AddAttempt(&Attempt{Evidence: strings.Repeat("e", 20_000)})
+	if got, want := b.Bytes(), 131_110+rowBytes+attemptBytes; got != want {
+		t.Errorf("the batch counts %d bytes, want %d", got, want)
+	}
+	if b.Reset(); b.Bytes() != 0 {
+		t.Errorf("an empty batch counts %d bytes", b.Bytes())
 	}
 }
