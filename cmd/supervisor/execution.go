@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -194,20 +195,12 @@ func (e *execution) openRun() error {
 		return nil
 	}
 	cfg := &e.cfg
-	parent, err := e.parent()
+	parent, err := e.openPast()
 	if err != nil {
 		return err
 	}
 	jobs := batch.JournalJobs(cfg.File)
 	if parent != nil {
-		if cfg.Past, err = e.store.Resume(parent.ID); err != nil {
-			e.code = batch.ExitInternal
-			if errors.Is(err, journal.ErrInUse) {
-				e.code = batch.ExitInUse
-			}
-			return fmt.Errorf("-resume: %w", err)
-		}
-		e.later(func() { cfg.Past.Close() })
 		e.compare(jobs)
 	}
 	cfg.ID = batch.NewID(cfg.Begin)
@@ -221,6 +214,11 @@ func (e *execution) openRun() error {
 	}
 	if parent != nil {
 		info.Parent = parent.ID
+		// The latest run is the one that began last: never the one that is resumed, though
+		// that may have begun while its lock was waited for, or by a clock that was ahead.
+		if !info.Begin.After(parent.Begin) {
+			info.Begin = parent.Begin.Add(time.Microsecond)
+		}
 	}
 	run, err := e.store.Create(info)
 	if err != nil {
@@ -251,6 +249,32 @@ func (e *execution) compare(jobs []journal.JobInfo) {
 	if !e.cfg.Quiet {
 		fmt.Fprintf(e.stderr, "supervisor: the worker program has changed of %s: %s\n", strings.Join(changed[:min(len(changed), 20)], ", "), what)
 	}
+}
+
+// openPast takes the run that is resumed, nil = there is none. While its lock was
+// waited for somebody else may have resumed it, and then that one's run is the
+// latest.
+func (e *execution) openPast() (*journal.RunInfo, error) {
+	parent, err := e.parent()
+	for parent != nil && err == nil {
+		past, failure := e.store.Resume(parent.ID)
+		if failure != nil {
+			e.code = batch.ExitInternal
+			if errors.Is(failure, journal.ErrInUse) {
+				e.code = batch.ExitInUse
+			}
+			return nil, fmt.Errorf("-resume: %w", failure)
+		}
+		var latest *journal.RunInfo
+		if latest, err = e.parent(); err == nil && latest != nil && latest.ID == parent.ID {
+			e.cfg.Past = past
+			e.later(func() { past.Close() })
+			return parent, nil
+		}
+		past.Close()
+		parent = latest
+	}
+	return nil, err
 }
 
 // parent finds the run that is resumed, nil = there is none.

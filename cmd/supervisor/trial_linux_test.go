@@ -293,3 +293,9 @@ func readAll(r *trial, from interface{ Read([]byte) (int, error) }) *bytes.Buffe
 	}
 	return b
 }
+
+// has reports whether a file is there and holds a text.
+func (r *trial) has(name, text string) bool {
+	b, err := os.ReadFile(filepath.Join(r.dir, name))
+	return err == nil && strings.Contains(string(b), text)
+}
