@@ -348,9 +348,11 @@ func (l *ledger) jobEnded(js *jobState) {
 	l.work.Signal()
 }
 
-// room reports whether another instance of a job may start: with too many that wait
-// for their place in the order, only those of the job whose turn it is.
-func (l *ledger) room(js *jobState) bool { return l.order == nil || l.order.room(js.place) }
+// room reports whether the next instance of a job may start, which it may not with
+// too many that wait for their place in the order.
+func (l *ledger) room(js *jobState) bool {
+	return l.order == nil || l.order.room(spot{js.place, js.index})
+}
 
 // urgent reports that a turn is not to wait for company.
 func (l *ledger) urgent() bool {

@@ -12,7 +12,7 @@ import (
 )
 
 // maxAhead bounds the instances that have ended and wait for their place in the
-// order; then only the job goes on whose turn it is.
+// order, and those of the job whose turn it is that are started beyond the head.
 const maxAhead = 64 << 10
 
 // orderRoom is how much must be left for outputs that wait, in bytes, for more to be
@@ -23,8 +23,6 @@ const orderRoom = 64 << 20
 // index. What is not at the head of it is kept in files until it is.
 type order struct {
 	store *journal.Outputs // the journal's, or of this run alone
-	dir   string           // for more
-	over  *journal.Outputs // what store had no room for: no more is started, but what runs has to go somewhere
 	moved func()           // there is room again
 
 	mu     sync.Mutex
@@ -32,7 +30,9 @@ type order struct {
 	next   int64   // and the index of its instance
 	ended  []int64 // by place: how many instances the job had; -1 = not known
 	parked map[spot]parked
-	full   bool // somebody was told that there is no room
+	beyond overflow // of those that store has no room for
+	full   bool     // somebody was told that there is no room
+	at     spot     // where the head was then
 }
 
 // spot is a place in the order.
@@ -44,13 +44,14 @@ type spot struct {
 // parked is an output that waits.
 type parked struct {
 	ref  journal.Ref
-	in   *journal.Outputs // nil = nothing is kept
-	line []byte           // behind its stdout
+	kept bool
+	over stretch // where it is that there was no room for
+	line []byte  // behind its stdout
 	tag  string
 }
 
 func newOrder(jobs int, store *journal.Outputs, dir string, moved func()) *order {
-	o := &order{store: store, dir: dir, moved: moved, ended: make([]int64, jobs), parked: make(map[spot]parked)}
+	o := &order{store: store, moved: moved, beyond: overflow{dir: dir}, ended: make([]int64, jobs), parked: make(map[spot]parked)}
 	for i := range o.ended {
 		o.ended[i] = -1
 	}
@@ -63,14 +64,22 @@ func (o *order) end(place int, count int64) {
 	o.ended[place] = count
 }
 
-// room reports whether another instance of the job with that place may start.
-func (o *order) room(place int) bool {
+// room reports whether the instance of a spot may start. Others wait with too many
+// ended or too little room; the job whose turn it is does not, as long as it is not
+// too far ahead of the head itself, and that one goes on whatever there is.
+func (o *order) room(s spot) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if place <= o.head || len(o.parked) < maxAhead && o.store.Room(orderRoom) {
+	o.settle()
+	head := spot{o.head, o.next}
+	ahead := int64(len(o.parked))
+	if s.place == o.head {
+		ahead = s.index - o.next
+	}
+	if s == head || ahead < maxAhead && o.store.Room(orderRoom) {
 		return true
 	}
-	o.full = true
+	o.full, o.at = true, head
 	return false
 }
 
@@ -141,10 +150,11 @@ func (o *order) rest() []parked {
 	return left
 }
 
-// tellRoom wakes those who were told that there is none.
+// tellRoom wakes those who were told that there is none, when the head has moved.
 func (o *order) tellRoom() {
 	o.mu.Lock()
-	tell := o.full && len(o.parked) < maxAhead*3/4 && o.store.Room(orderRoom)
+	o.settle()
+	tell := o.full && o.at != spot{o.head, o.next}
 	if tell {
 		o.full = false
 	}
@@ -184,9 +194,8 @@ func (w *writer) inOrder(t *turn) {
 func (w *writer) setAside(t *turn, m mark, b []byte) (parked, []byte) {
 	p := parked{tag: m.tag}
 	if m.row >= 0 {
-		if p.ref = t.batch.Ref(m.row); p.ref.Stored() {
-			p.in = w.order.store
-		}
+		p.ref = t.batch.Ref(m.row)
+		p.kept = p.ref.Stored()
 	}
 	var content [2]content
 	for i := m.first; i < m.last; i++ {
@@ -202,33 +211,20 @@ func (w *writer) setAside(t *turn, m mark, b []byte) (parked, []byte) {
 		}
 		b = b[part.n:]
 	}
-	if p.in != nil || content[toStdout].Len() == 0 && content[toStderr].Len() == 0 {
+	if p.kept || content[toStdout].Len() == 0 && content[toStderr].Len() == 0 {
 		return p, b
 	}
 	// Without a journal, or where that had no room for it.
-	var err error
-	if p.ref, p.in, err = w.order.keep(&content[toStdout], &content[toStderr]); err != nil {
-		w.lose(toStdout, fmt.Errorf("output that waits for its turn: %w", err))
+	ref, err := w.order.store.Put(&content[toStdout], &content[toStderr])
+	if err == nil && !ref.Stored() {
+		p.over, err = w.order.beyond.put(&content[toStdout], &content[toStderr])
+	}
+	if err != nil {
+		w.lose(toStdout, fmt.Errorf("output that waits for its turn: %w", cause(err)))
 		return parked{}, b
 	}
+	p.ref, p.kept = ref, ref.Stored()
 	return p, b
-}
-
-// overQuota bounds what store had no room for; only the disk does.
-const overQuota = 1 << 50
-
-// keep stores an output that waits.
-func (o *order) keep(stdout, stderr journal.Content) (ref journal.Ref, in *journal.Outputs, err error) {
-	if ref, err = o.store.Put(stdout, stderr); err != nil || ref.Stored() {
-		return ref, o.store, err
-	}
-	if o.over == nil {
-		if o.over, err = journal.OpenOutputs(o.dir, overQuota); err != nil {
-			return ref, nil, err
-		}
-	}
-	ref, err = o.over.Put(stdout, stderr)
-	return ref, o.over, err
 }
 
 // content is a stream of an instance that is to be kept.
@@ -264,8 +260,8 @@ func (w *writer) advance() {
 }
 
 func (w *writer) printParked(p parked) {
-	if p.in != nil {
-		stdout, stderr, err := p.in.Reader(p.ref)
+	if p.kept {
+		stdout, stderr, err := w.order.store.Reader(p.ref)
 		if err != nil {
 			w.lose(toStdout, fmt.Errorf("output that has waited for its turn: %w", err))
 			return
@@ -273,7 +269,15 @@ func (w *writer) printParked(p parked) {
 		w.copy(toStdout, stdout, p.tag)
 		w.behind(p)
 		w.copy(toStderr, stderr, p.tag)
-		p.in.Printed(p.ref)
+		w.order.store.Printed(p.ref)
+		return
+	}
+	if p.over.kept() {
+		stdout, stderr := w.order.beyond.reader(p.over)
+		w.copy(toStdout, stdout, p.tag)
+		w.behind(p)
+		w.copy(toStderr, stderr, p.tag)
+		w.order.beyond.printed()
 		return
 	}
 	w.behind(p)
@@ -312,7 +316,5 @@ func (w *writer) end() {
 	for _, p := range w.order.rest() {
 		w.printParked(p)
 	}
-	if over := w.order.over; over != nil {
-		over.Close()
-	}
+	w.order.beyond.close()
 }
