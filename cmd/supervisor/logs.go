@@ -126,7 +126,7 @@ func (p *printer) instance(r *batch.Recorded) error {
 	}
 	tag := ""
 	if p.tag {
-		tag = r.Label
+		tag = r.Label()
 	}
 	if !p.noStdout {
 		line := r.ResultLine(stdout)
@@ -142,7 +142,7 @@ func (p *printer) instance(r *batch.Recorded) error {
 			return &writeError{err}
 		}
 		if r.ResultBytes > 0 && r.Task {
-			if err := p.say(r.Label + ": its result of " + text.Size(r.ResultBytes) + " was too large to be recorded"); err != nil {
+			if err := p.say(r.Label() + ": its result of " + text.Size(r.ResultBytes) + " was too large to be recorded"); err != nil {
 				return err
 			}
 			p.missing++
@@ -204,7 +204,7 @@ func (p *printer) gone(r *batch.Recorded) error {
 	if p.missing++; p.missing > goneShown {
 		return nil
 	}
-	return p.say(r.Label + ": " + gone(r.Row))
+	return p.say(r.Label() + ": " + gone(r.Row))
 }
 
 func (p *printer) say(line string) error {

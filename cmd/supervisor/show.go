@@ -266,7 +266,7 @@ func (v *viewer) lastLines(tail []byte, n int, indent string) error {
 // instance prints all that is known of one.
 func (v *viewer) instance() error {
 	return v.each(false, 1, func(r *batch.Recorded) error {
-		v.field("instance", r.Label)
+		v.field("instance", r.Label())
 		v.field("run", v.info.ID)
 		v.field("resumed", orNothing(r.OriginRun, "it was done by run "+r.OriginRun))
 		if r.Item != "" {

@@ -33,7 +33,7 @@ func (s *subject) filter() journal.Filter { return journal.Filter{Job: s.job, In
 
 // recorded gives a record with the names that go with it.
 func (s *subject) recorded(r *journal.Row) *batch.Recorded {
-	rec := &batch.Recorded{Row: r, Job: s.view.Job(r.Job), Label: s.view.Label(r)}
+	rec := &batch.Recorded{Row: r, Job: s.view.Job(r.Job)}
 	if r.Job >= 0 && r.Job < len(s.info.Jobs) {
 		rec.Task = s.info.Jobs[r.Job].Kind == "task"
 	}

@@ -13,6 +13,9 @@ import (
 	"github.com/feac4032/multiproc/pool"
 )
 
+// flagSingle marks the record of an instance that is the only one of its job.
+const flagSingle = journal.FirstFlag
+
 // row is the record of an instance for the journal.
 func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
 	row := &journal.Row{
@@ -31,6 +34,9 @@ func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
 		return row
 	}
 	row.Index, row.Key = in.Index, in.plan.digest(in)
+	if in.Label() == js.plan.job.ID {
+		row.Flags |= flagSingle
+	}
 	switch {
 	case in.Items != nil:
 		row.Items = int64(len(in.Items))

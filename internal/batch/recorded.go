@@ -3,6 +3,7 @@ package batch
 import (
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/feac4032/multiproc/internal/journal"
 	"github.com/feac4032/multiproc/internal/text"
@@ -14,9 +15,17 @@ import (
 // the run itself did.
 type Recorded struct {
 	*journal.Row
-	Job   string // its id
-	Label string
-	Task  bool // the job is a task
+	Job  string // its id
+	Task bool   // the job is a task
+}
+
+// Label names the instance: JOB#INDEX, or JOB alone where it is the only one of its
+// job, or stands for all of them.
+func (r *Recorded) Label() string {
+	if r.Index < 0 || r.Flags&flagSingle != 0 {
+		return r.Job
+	}
+	return r.Job + "#" + strconv.FormatInt(r.Index, 10)
 }
 
 func (r *Recorded) result() *pool.Result {
@@ -38,7 +47,7 @@ func (r *Recorded) Ending() string { return howEnded(r.result()) }
 
 // Note says in a line for people which instance it is and how it ended.
 func (r *Recorded) Note() string {
-	s := r.Label
+	s := r.Label()
 	switch {
 	case r.Items > 0:
 		s += fmt.Sprintf(" (%s %s)", text.Number(r.Items), text.Plural(r.Items, "item", "items"))
