@@ -106,11 +106,17 @@ func (p *plan) describe(in *Instance) (string, error) {
 		}
 		return fmt.Sprintf("task %s %s", p.job.Task, text.Plain(string(v.AppendJSON(nil)), 4096)), nil
 	}
-	argv, err := p.argv(&s)
+	line, err := p.commandLine(in, &s)
+	return text.Plain(line, 4096), err
+}
+
+// commandLine gives what a command would run as a line for a shell.
+func (p *plan) commandLine(in *Instance, s *config.Scope) (string, error) {
+	argv, err := p.argv(s)
 	if err != nil {
 		return "", err
 	}
-	if _, err := p.environment(&s); err != nil {
+	if _, err := p.environment(s); err != nil {
 		return "", err
 	}
 	var words []string
@@ -126,31 +132,25 @@ func (p *plan) describe(in *Instance) (string, error) {
 	for _, a := range argv {
 		words = append(words, text.Quote(a))
 	}
-	return text.Plain(strings.Join(words, " "), 4096), nil
+	return strings.Join(words, " "), nil
 }
 
 // reproduce gives a command line that does what an instance does, for people who
 // look for the cause of a failure; "" = there is none. That of a command is for a
-// shell in any folder; a task needs a worker, and so a supervisor.
+// shell in any folder. A task needs a worker, and so a supervisor; and so does what
+// could not be copied from a terminal, such as a script of several lines.
 func (p *plan) reproduce(in *Instance) string {
 	if in.bad {
 		return ""
 	}
 	if p.job.Kind == config.Task {
-		if p.file == "" {
-			return ""
-		}
-		words := []string{"supervisor", "run", text.Quote(p.file), "-only", text.Quote(in.Label())}
-		for _, v := range p.given {
-			words = append(words, "-var", text.Quote(v.Name+"="+v.Value.Text()))
-		}
-		return strings.Join(words, " ")
+		return p.rerun(in)
 	}
-	line, err := p.describe(in)
+	s := p.scope(in, 1, 1)
+	line, err := p.commandLine(in, &s)
 	if err != nil || len(line) > maxReproduce {
 		return ""
 	}
-	s := p.scope(in, 1, 1)
 	dir, err := p.dir(&s)
 	if err != nil {
 		return ""
@@ -166,8 +166,33 @@ func (p *plan) reproduce(in *Instance) string {
 			env = append(env, config.EnvName("VAR", v.Name)+"="+text.Quote(v.Value.Text())+" ")
 		}
 	}
-	return "(cd " + text.Quote(dir) + " && " + strings.Join(env, "") + line + ")"
+	line = "(cd " + text.Quote(dir) + " && " + strings.Join(env, "") + line + ")"
+	if !printable(line) {
+		return p.rerun(in)
+	}
+	return line
 }
+
+// rerun gives a command line by which a supervisor runs an instance alone; "" =
+// there is none, as for one whose items come from another job.
+func (p *plan) rerun(in *Instance) string {
+	f := p.job.Foreach
+	if p.file == "" || f != nil && (f.Of != nil || f.Path == config.StdinPath) || p.job.Chunk.Auto {
+		return ""
+	}
+	words := []string{"supervisor", "run", text.Quote(p.file), "-only", text.Quote(in.Label())}
+	for _, v := range p.given {
+		words = append(words, "-var", text.Quote(v.Name+"="+v.Value.Text()))
+	}
+	line := strings.Join(words, " ")
+	if len(line) > maxReproduce || !printable(line) {
+		return ""
+	}
+	return line
+}
+
+// printable reports whether a terminal shows a line as it is.
+func printable(line string) bool { return text.Plain(line, len(line)) == line }
 
 // maxReproduce bounds a line that is to be copied from a terminal, in bytes.
 const maxReproduce = 1000

@@ -372,6 +372,34 @@ func TestRun_FailuresOfChunksNameTheirItems(t *testing.T) {
 	}
 }
 
+func TestRun_FailuresAreReproducedByLinesThatCanBeCopied(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ job, want string }{
+		"argv":            {`{id: j, run: [x, 'a\b', "{{.item}}"], foreach: ["it's"]}`, `/dir && x 'a\b' 'it'\''s')`},
+		"script":          {`{id: j, shell: x "$ITEM", foreach: [i]}`, `/dir && ITEM=i sh -c 'x "$ITEM"')`},
+		"script of lines": {`{id: j, shell: "x\ny", foreach: [i]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
+		"hostile item":    {`{id: j, run: [x, "{{.item}}"], foreach: ["\e[2J"]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
+		"hostile env":     {`{id: j, run: [x], env: {A: "{{.item}}"}, foreach: ["\e[2J"]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
+		"task":            {`{id: j, task: echo, foreach: [i]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
+		"task of items":   {`{id: j, task: echo, foreach: {from: i}}`, ""},
+		"task of stdin":   {`{id: j, task: echo, foreach: {lines: "-"}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := setup(t, "jobs:\n  - {id: i, run: [x], foreach: [1]}\n  - "+c.job)
+			tr.cfg.Stdin = strings.NewReader("line\n")
+			tr.ex.auto = okBut("j#0")
+			tr.run()
+			_, got, _ := strings.Cut(tr.stderr.String(), "to reproduce it: ")
+			got, _, _ = strings.Cut(got, "\n")
+			got = strings.TrimPrefix(strings.ReplaceAll(got, tr.cfg.File.Dir, "/dir"), "(cd ")
+			if got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 // A chain of jobs that take each other's items ends from its front, while the
 // dispatcher asks those at its back first.
 func TestRun_ChainsEndWhenTheirFirstJobFailsLast(t *testing.T) {
