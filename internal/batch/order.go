@@ -294,17 +294,34 @@ func (w *writer) copy(to stream, r io.Reader, tag string) {
 	if w.broken[to] || w.sinks[to] == nil {
 		return
 	}
-	var err error
-	if tag == "" {
-		_, err = io.Copy(w.sinks[to], r)
-	} else {
-		t := &tagger{w: w.sinks[to], tag: tag}
-		if _, err = io.Copy(t, r); err == nil {
-			err = t.end()
-		}
+	if w.block == nil {
+		w.block = make([]byte, maxCopy)
 	}
-	if err != nil {
-		w.lose(to, err)
+	sink := w.sinks[to]
+	t := &tagger{w: sink, tag: tag}
+	if tag != "" {
+		sink = t
+	}
+	// Not io.Copy, which would make a buffer for each of many small outputs.
+	for {
+		n, err := r.Read(w.block)
+		if n > 0 {
+			if _, err := sink.Write(w.block[:n]); err != nil {
+				w.lose(to, err)
+				return
+			}
+		}
+		switch err {
+		case nil:
+		case io.EOF:
+			if err := t.end(); err != nil {
+				w.lose(to, err)
+			}
+			return
+		default:
+			w.lose(to, err)
+			return
+		}
 	}
 }
 

@@ -102,9 +102,40 @@ func TestOrder_IsThatOfLevelsFileAndIndex(t *testing.T) {
 	}
 }
 
-// With more output than there is room for nothing is lost: what runs is kept in a
-// file, and nothing but the head is started until it is printed.
-func TestOrder_LosesNothingWithoutRoom(t *testing.T) {
+// What has ended before its turn is kept also where the store has no room for it.
+func TestOrder_KeepsWhatThereIsNoRoomFor(t *testing.T) {
+	t.Parallel()
+	store, err := journal.OpenOutputs(t.TempDir(), 100<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	var out, errs safeBuffer
+	l := newLedger(&out, &errs, nil, func(to stream, err error) { t.Errorf("%s: %v", to, err) })
+	l.order = newOrder(1, store, t.TempDir(), func() {})
+	l.start()
+	job := plansOf(t, "jobs: [{id: a, task: echo, foreach: {range: 1..20}}]", Settings{})[0]
+	js := &jobState{plan: job}
+	var want [2]string
+	for i := range int64(20) {
+		want[0] += strings.Repeat(fmt.Sprint("o", i), 7000) + "line\n"
+		want[1] += strings.Repeat(fmt.Sprint("e", i), 300)
+	}
+	for i := int64(19); i >= 0; i-- {
+		res := printing(strings.Repeat(fmt.Sprint("o", i), 7000), strings.Repeat(fmt.Sprint("e", i), 300))
+		l.commit(&entry{in: &Instance{Job: job.job, plan: job, state: js, Index: i}, stdout: &res.Stdout, stderr: &res.Stderr, line: []byte("line\n")})
+	}
+	l.close()
+	if out.String() != want[0] || errs.String() != want[1] {
+		t.Errorf("%d and %d bytes, want %d and %d", len(out.String()), len(errs.String()), len(want[0]), len(want[1]))
+	}
+	if l.order.beyond.file != nil || len(l.order.parked) > 0 {
+		t.Error("something is left")
+	}
+}
+
+// With little room left nothing but the head is started until there is more.
+func TestOrder_HeadGoesOnWithoutRoom(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, "{output: order, jobs: [{id: a, run: [x], foreach: {range: 1..30}}, {id: b, run: [x], foreach: {range: 1..100}}]}")
 	journaled(tr, orderRoom+3<<20, "")

@@ -10,8 +10,8 @@ import (
 // writer is the goroutine's side of a ledger: it alone writes.
 type writer struct {
 	*ledger
-	broken     [4]bool
-	unrecorded bool // the journal is lost, and with it what comes
+	broken [4]bool
+	block  []byte // what is copied of an output at a time
 }
 
 // turn commits, prints and tells what was collected.
