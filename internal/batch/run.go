@@ -49,6 +49,7 @@ type run struct {
 	unopened            []*jobState // ready, but too many sources are open
 	opened              int         // sources that are being read
 	returning           []*Instance // have waited for another attempt, and are to pass the gates
+	holding             int         // instances that wait for the gates for the first time
 	gates               *gates
 	passed              []*jobState // to be skipped
 	left                int         // jobs that have not ended

@@ -78,6 +78,7 @@ func (r *run) dispatch() {
 		held = append(held, js.held...)
 		js.held = nil
 	}
+	r.holding = 0
 	r.gates.quiet()
 	r.mu.Unlock()
 	for _, in := range held {
@@ -121,6 +122,9 @@ func (r *run) collect(batch []taken) (n int, ended bool) {
 	if len(r.flight) >= window || r.bytes >= maxBytes {
 		r.choked = true
 	}
+	if r.choked && r.holding == 0 {
+		return n, false // there may be a hundred thousand jobs to look at, in vain
+	}
 	for i := 0; i < len(r.ready) && n < len(batch); {
 		js := r.ready[i]
 		for len(js.held) > 0 && n < len(batch) {
@@ -130,6 +134,7 @@ func (r *run) collect(batch []taken) (n int, ended bool) {
 			}
 			in := js.held[0]
 			js.held = js.held[1:]
+			r.holding--
 			in.gated, in.holds = true, holds
 			batch[n] = taken{in: in, admitted: true}
 			n++
@@ -385,6 +390,7 @@ func (r *run) open(t *taken) {
 	}
 	r.mu.Lock()
 	in.state.held = append(in.state.held, in)
+	r.holding++
 	r.mu.Unlock()
 }
 
