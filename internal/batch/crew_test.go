@@ -198,11 +198,11 @@ func (c *crew) Again(in *Instance) {
 func (c *crew) Cancel(in *Instance) {
 	c.cm.Lock()
 	s := c.shifts[in]
-	was := s.state
-	if was == "over" {
+	if s == nil || s.state == "over" { // or it waits at the gates
 		c.cm.Unlock()
 		return
 	}
+	was := s.state
 	c.cancels++
 	s.state = "over"
 	switch was {

@@ -167,12 +167,13 @@ func (p *pace) taken(now time.Time, r config.Rate) {
 	if r.Per <= 0 {
 		return
 	}
-	each := r.Per / time.Duration(r.Count)
-	if floor := now.Add(-min(paceSlack, each)); p.next.Before(floor) {
+	each := (r.Per + time.Duration(r.Count) - 1) / time.Duration(r.Count)
+	floor := now.Add(-min(paceSlack, each))
+	switch {
+	case p.next.IsZero():
+		p.next = now // the first one makes up for nothing
+	case p.next.Before(floor):
 		p.next = floor
-	}
-	if p.next.IsZero() {
-		p.next = now
 	}
 	p.next = p.next.Add(each)
 }
