@@ -435,6 +435,11 @@ func (r *run) stop(level int32, note func()) {
 		r.bound(closeWithin)
 		return
 	}
+	r.cancel(back)
+}
+
+// cancel takes instances back.
+func (r *run) cancel(back []*Instance) {
 	// Who calls may be in the middle of telling how an instance ended.
 	r.helpers.Add(1)
 	go func() {

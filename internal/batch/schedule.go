@@ -536,7 +536,11 @@ func (r *run) Retrying(in *Instance, res *pool.Result, after time.Duration) {
 	if r.gates.release(in) {
 		r.work.Signal()
 	}
+	late := r.Halting() // since it was asked; who halted did not know of this one
 	r.mu.Unlock()
+	if late {
+		r.cancel([]*Instance{in})
+	}
 	r.flowEnds(in)
 	if r.led.journal != nil {
 		r.led.attempt(attemptRow(in, in.state, res))
@@ -551,6 +555,11 @@ func (r *run) Retrying(in *Instance, res *pool.Result, after time.Duration) {
 // Again implements Observer.
 func (r *run) Again(in *Instance) {
 	r.mu.Lock()
+	if r.Halting() { // nobody is at the gates any more
+		r.mu.Unlock()
+		r.cancel([]*Instance{in})
+		return
+	}
 	in.returning = true
 	r.returning = append(r.returning, in)
 	r.work.Signal()
