@@ -249,6 +249,8 @@ func (l *ledger) stream(to stream, b []byte) {
 	l.work.Signal()
 	mine := l.number
 	for !l.abandoned && l.written <= mine && mine == l.number && l.next.size() > maxPending {
+		l.next.large = true // it is waited for
+		l.work.Signal()
 		l.space.Wait()
 	}
 }
