@@ -20,17 +20,13 @@ import (
 // that is a mistake, and is to be found out early.
 const maxStack = 64 << 20
 
-// gcPercent lets the heap, which is small whatever the run, grow further between
-// two collections than Go does by itself.
-const gcPercent = 200
-
 func main() {
 	// In a worker or a guardian, which may be this program again, Init does not
 	// return.
 	worker.Init()
 	debug.SetMaxStack(maxStack)
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		keepHeadroom()
 	}
 	os.Exit(supervise(os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
