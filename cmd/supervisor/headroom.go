@@ -9,7 +9,7 @@ import (
 // What may be allocated between two collections, in bytes, however much is in use:
 // enough to collect seldom when that is little, as it is in most runs, whatever
 // their size. Beyond it the heap grows by half of what is in use.
-const headroom = 28 << 20
+const headroom = 20 << 20
 
 // Bounds of the growth of the heap, in percent of what is in use.
 const (
