@@ -299,3 +299,41 @@ func (r *trial) has(name, text string) bool {
 	b, err := os.ReadFile(filepath.Join(r.dir, name))
 	return err == nil && strings.Contains(string(b), text)
 }
+
+// stderrTo has stderr written to a file of this name, where it can be read while
+// the call is under way.
+func (r *trial) stderrTo(cmd *exec.Cmd) {
+	r.Helper()
+	f, err := os.Create(filepath.Join(r.dir, "stderr"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Cleanup(func() { f.Close() })
+	cmd.Stderr = f
+}
+
+// saysSoon waits for a text there.
+func (r *trial) saysSoon(text string) {
+	r.Helper()
+	eventually(r.T, callLimit(), "stderr says "+text, func() bool { return r.has("stderr", text) })
+}
+
+// done counts the records of a job, in the latest run.
+func (r *trial) done(job string) (n int) {
+	store, err := journal.Open(filepath.Join(r.dir, ".supervisor"))
+	if err != nil {
+		return 0
+	}
+	defer store.Close()
+	last, err := store.Find("last")
+	if err != nil {
+		return 0
+	}
+	v, err := store.View(last.ID)
+	if err != nil {
+		return 0
+	}
+	defer v.Close()
+	v.Each(journal.Filter{Job: job}, func(*journal.Row) error { n++; return nil })
+	return n
+}
