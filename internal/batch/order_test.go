@@ -95,8 +95,12 @@ func TestOrder_IsThatOfLevelsFileAndIndex(t *testing.T) {
 			if tr.stdout.String() != out.String() {
 				t.Errorf("stdout is not in order: %d bytes, want %d", len(tr.stdout.String()), out.Len())
 			}
-			if !strings.HasPrefix(tr.stderr.String(), errs.String()) {
-				t.Errorf("stderr is not in order")
+			if got, want := tr.stderr.String(), errs.String(); !strings.HasPrefix(got, want) {
+				at := 0
+				for at < min(len(got), len(want)) && got[at] == want[at] {
+					at++
+				}
+				t.Errorf("stderr is not in order from byte %d of %d on: %.200q, want %.200q", at, len(want), got[at:], want[at:])
 			}
 		})
 	}
