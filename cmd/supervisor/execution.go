@@ -338,6 +338,10 @@ func (e *execution) execute() error {
 	}
 	rep := batch.Run(context.Background(), *cfg)
 	e.code = rep.Exit
+	if len(cfg.Only) > 0 && rep.Exit == batch.ExitOK && rep.Totals.Jobs == 0 {
+		e.code = batch.ExitUsage
+		fmt.Fprintln(e.stderr, "supervisor: -only: the input has no instance with such an index; nothing was run")
+	}
 	for _, path := range e.reports {
 		b, err := rep.JSON()
 		if err == nil {
