@@ -13,8 +13,11 @@ import (
 	"github.com/feac4032/multiproc/pool"
 )
 
-// flagSingle marks the record of an instance that is the only one of its job.
-const flagSingle = journal.FirstFlag
+// Marks of the records of instances.
+const (
+	flagSingle = journal.FirstFlag << iota // it is the only one of its job
+	flagPlaced                             // its stdout, with its result, went to a file
+)
 
 // row is the record of an instance for the journal.
 func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
@@ -36,6 +39,9 @@ func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
 	row.Index, row.Key = in.Index, in.plan.digest(in)
 	if in.Label() == js.plan.job.ID {
 		row.Flags |= flagSingle
+	}
+	if in.Job.Stdout != nil {
+		row.Flags |= flagPlaced
 	}
 	switch {
 	case in.Items != nil:

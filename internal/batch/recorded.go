@@ -112,7 +112,7 @@ func (r *Recorded) Object(tail []byte) []byte {
 // where there is none. stdout may be nil.
 func (r *Recorded) ResultLine(stdout *io.SectionReader) []byte {
 	res := r.result()
-	if !r.Task || res.Outcome != pool.OK || isNil(res.Value) {
+	if !r.Task || r.Flags&flagPlaced != 0 || res.Outcome != pool.OK || isNil(res.Value) {
 		return nil
 	}
 	var last [1]byte
