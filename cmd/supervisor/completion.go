@@ -28,6 +28,7 @@ const (
 	kindFile  = "file"
 	kindDir   = "dir"
 	kindWord  = "word"  // one of a list
+	kindRun   = "run"   // one that is recorded
 	kindOther = "other" // which no shell can know
 )
 
@@ -37,6 +38,8 @@ func (o option) kind() string {
 		return kindWord
 	case o.value == "DIR":
 		return kindDir
+	case o.value == "RUN":
+		return kindRun
 	case strings.HasPrefix(o.value, "FILE"):
 		return kindFile
 	}
@@ -75,6 +78,10 @@ _supervisor_words() {
 _supervisor_files() {
 	type compopt &>/dev/null && compopt -o filenames 2>/dev/null
 	_supervisor_words "$@"
+}
+
+_supervisor_runs() {
+	_supervisor_words -W "$(supervisor ls -json 2>/dev/null | cut -d '"' -f 4)"
 }
 
 # Commands whose arguments are those of another.
@@ -116,6 +123,7 @@ _supervisor() {
 			}
 			does := map[string]string{
 				kindFile: "_supervisor_files -f", kindDir: "_supervisor_files -d", kindOther: ":",
+				kindRun:  "_supervisor_runs",
 				kindWord: "_supervisor_words -W " + single(strings.Join(o.values, " ")),
 			}[o.kind()]
 			fmt.Fprintf(b, "\t%s) %s; return ;;\n", strings.Join(at, "|"), does)
@@ -133,6 +141,9 @@ _supervisor() {
 		a := argumentsOf(c)
 		if len(a.words) > 0 {
 			fmt.Fprintf(b, "\t%s:*) _supervisor_words -W %s ;;\n", c.Name, single(strings.Join(a.words, " ")))
+		}
+		if a.runs {
+			fmt.Fprintf(b, "\t%s:*) _supervisor_runs ;;\n", c.Name)
 		}
 		if a.files {
 			fmt.Fprintf(b, "\t%s:*)\n\t\t_supervisor_files -f -X '!*.yaml'\n\t\t_supervisor_files -f -X '!*.yml'\n\t\t_supervisor_files -d ;;\n", c.Name)
@@ -163,12 +174,13 @@ _supervisor() {
 	(( CURRENT-- ))
 	case $words[1] in
 `)
+	const runs = `{compadd -- $(supervisor ls -json 2>/dev/null | cut -d "\"" -f 4)}`
 	// In a description brackets end it, and in a value's name a colon.
 	inBrackets := strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`)
 	for _, c := range visible(app) {
 		fmt.Fprintf(b, "\t%s)\n\t\t_arguments", c.Name)
 		for _, o := range optionsOf(c) {
-			does := map[string]string{kindFile: "_files", kindDir: "_files -/", kindWord: "(" + strings.Join(o.values, " ") + ")", kindOther: " "}[o.kind()]
+			does := map[string]string{kindFile: "_files", kindDir: "_files -/", kindWord: "(" + strings.Join(o.values, " ") + ")", kindRun: runs, kindOther: " "}[o.kind()]
 			for _, name := range o.dashed() {
 				spec := name + "[" + inBrackets.Replace(o.usage) + "]"
 				if o.many {
@@ -186,6 +198,8 @@ _supervisor() {
 			fmt.Fprintf(b, " \\\n\t\t\t%s", single("1: :("+strings.Join(a.words, " ")+")"))
 		case a.command:
 			fmt.Fprintf(b, " \\\n\t\t\t%s", single("*::command:_normal"))
+		case a.runs:
+			fmt.Fprintf(b, " \\\n\t\t\t%s", single("*:run:"+runs))
 		case a.files:
 			fmt.Fprintf(b, " \\\n\t\t\t%s", single(`*:file:_files -g "*.(yaml|yml)"`))
 		case c.ArgsUsage != "":
@@ -213,6 +227,7 @@ func completeFish(b *strings.Builder, app *cli.App) {
 	for _, c := range visible(app) {
 		fmt.Fprintf(b, "complete -c supervisor -n __fish_use_subcommand -a %s -d %s\n", c.Name, quote(c.Usage))
 	}
+	runs := quote(`(supervisor ls -json 2>/dev/null | string replace -r '^."run":"([^"]*)".*' '$1')`)
 	for _, c := range visible(app) {
 		seen := "complete -c supervisor -n " + quote("__fish_seen_subcommand_from "+c.Name)
 		for _, o := range optionsOf(c) {
@@ -227,6 +242,8 @@ func completeFish(b *strings.Builder, app *cli.App) {
 			switch o.kind() {
 			case kindWord:
 				line += " -x -a " + quote(strings.Join(o.values, " "))
+			case kindRun:
+				line += " -x -a " + runs
 			case kindDir:
 				line += " -x -a " + quote("(__fish_complete_directories)")
 			case kindFile:
@@ -244,6 +261,9 @@ func completeFish(b *strings.Builder, app *cli.App) {
 		}
 		if a.command {
 			fmt.Fprintf(b, "%s -a %s\n", seen, quote("(__fish_complete_subcommand)"))
+		}
+		if a.runs {
+			fmt.Fprintf(b, "%s -a %s\n", seen, runs)
 		}
 		if a.files {
 			for _, ext := range []string{".yaml", ".yml"} {

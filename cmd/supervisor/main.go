@@ -108,12 +108,12 @@ func (s *command) app() *cli.App {
 			},
 			{
 				Name: "show", Usage: "show what a run came to, by default the last, or one instance of it", Description: showAbout,
-				ArgsUsage: "[RUN] [JOB#INDEX]", Flags: showFlags(), Action: s.show, HideHelpCommand: true,
+				ArgsUsage: "[RUN] [JOB[#INDEX]]", Flags: showFlags(), Action: s.show, HideHelpCommand: true,
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
 			},
 			{
 				Name: "logs", Usage: "print what the instances of a run wrote, by default of the last", Description: logsAbout,
-				ArgsUsage: "[RUN] [JOB|JOB#INDEX]", Flags: logsFlags(), Action: s.logs, HideHelpCommand: true,
+				ArgsUsage: "[RUN] [JOB[#INDEX]]", Flags: logsFlags(), Action: s.logs, HideHelpCommand: true,
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
 			},
 			{

@@ -72,6 +72,7 @@ func nameOfValue(usage string) (name, plain string) {
 // arguments are what a command takes besides flags.
 type arguments struct {
 	files   bool     // job files
+	runs    bool     // that are recorded
 	command bool     // one that is to be run, with its arguments
 	words   []string // one of them
 }
@@ -83,6 +84,7 @@ func argumentsOf(c *cli.Command) (a arguments) {
 			a.words = strings.Split(word, "|")
 		}
 		a.files = a.files || word == "FILE"
+		a.runs = a.runs || word == "RUN"
 		a.command = a.command || word == "CMD"
 	}
 	return a
