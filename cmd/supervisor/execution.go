@@ -86,7 +86,7 @@ func (e *execution) openFiles() error {
 	if path := c.String("events"); path != "" {
 		file, err := createEvents(path)
 		if err != nil {
-			return usagef("-events %s: %v", path, reason(err))
+			return unwritable("events", path, fmt.Errorf("%s: %w", path, reason(err)))
 		}
 		if file != os.Stdout && file != os.Stderr {
 			e.later(func() { file.Close() })
@@ -100,7 +100,7 @@ func (e *execution) openFiles() error {
 		}
 		s, err := open(path)
 		if err != nil {
-			return usagef("-%s %v", flag, err)
+			return unwritable(flag, path, err)
 		}
 		e.addSink(s)
 		return nil
@@ -116,7 +116,7 @@ func (e *execution) openFiles() error {
 	if dir := c.String("output-dir"); dir != "" {
 		out, err := report.OpenOutputDir(dir)
 		if err != nil {
-			return usagef("-output-dir %v", err)
+			return unwritable("output-dir", dir, err)
 		}
 		e.later(func() { out.Close(nil) })
 		cfg.OutputDir = out
@@ -148,7 +148,7 @@ func (e *execution) openReport(path string) error {
 		e.reports = append(e.reports, path)
 	}
 	if err != nil {
-		return usagef("-report %v", err)
+		return unwritable("report", path, err)
 	}
 	if sink != nil {
 		e.addSink(sink)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -58,4 +60,13 @@ func reason(err error) error {
 		return pe.Err
 	}
 	return err
+}
+
+// unwritable refuses the file of a flag. The error names it.
+func unwritable(flag, path string, err error) error {
+	dir := filepath.Dir(path)
+	if _, missing := os.Stat(dir); errors.Is(missing, fs.ErrNotExist) {
+		return usagef("-%s %s: there is no folder %s: make it first", flag, path, dir)
+	}
+	return usagef("-%s %v", flag, err)
 }
