@@ -160,6 +160,9 @@ func (r *run) collect(batch []taken) (n int, ended bool) {
 			ended = true
 			continue
 		}
+		if r.choked && r.holding == 0 {
+			break // none of those behind has anything to give; they may be many
+		}
 		i++
 	}
 	return n, ended
