@@ -16,7 +16,7 @@ func (r *run) pass(in *Instance, js *jobState, res *pool.Result) {
 	if js.tap != nil && res.Outcome == pool.OK {
 		var line []byte
 		if hasResult(in, res) {
-			line = appendResult(nil, res)
+			line = appendValue(nil, res.Value, false)
 		}
 		js.tap.put(&res.Stdout, line)
 	}

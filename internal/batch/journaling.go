@@ -197,7 +197,7 @@ func (r *run) recall(in *Instance, claim *journal.Claim, e *entry) error {
 		var line []byte
 		res := &pool.Result{Outcome: pool.OK, Value: row.Result}
 		if hasResult(in, res) {
-			line = appendResult(nil, res)
+			line = appendValue(nil, res.Value, false)
 		}
 		js.tap.put(section{out}, line)
 	}

@@ -51,7 +51,6 @@ type run struct {
 	returning           []*Instance // have waited for another attempt, and are to pass the gates
 	holding             int         // instances that wait for the gates for the first time
 	gates               *gates
-	holding             int         // instances that wait for the gates for the first time
 	passed              []*jobState // to be skipped
 	left                int         // jobs that have not ended
 	flight              []*Instance

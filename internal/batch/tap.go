@@ -27,7 +27,8 @@ type printed interface {
 	WriteTo(w io.Writer) (int64, error)
 }
 
-// put adds the output of an instance, and behind it the line of its result.
+// put adds the output of an instance, and behind it the line of its result, which
+// is ended.
 func (t *tap) put(out printed, line []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -41,39 +42,37 @@ func (t *tap) put(out printed, line []byte) {
 		t.w = bufio.NewWriterSize(t.file.f, 64<<10)
 	}
 	end := &lineEnd{w: t.w}
-	n, err := out.WriteTo(end)
-	t.size += n
-	for _, b := range [][]byte{line, end.missing()} {
-		if err == nil {
-			n, err := end.Write(b)
-			t.size += int64(n)
-			t.err = err
-		}
+	_, t.err = out.WriteTo(end)
+	if t.err == nil {
+		_, t.err = end.Write(end.missing())
 	}
-	if err != nil {
-		t.err = err
+	if t.err == nil {
+		_, t.err = end.Write(line)
 	}
+	t.size += end.n
 	if t.err != nil {
 		t.err = fmt.Errorf("output that is kept: %w", cause(t.err))
 	}
 }
 
-// lineEnd remembers how what is written through it ends.
+// lineEnd remembers how much is written through it, and how that ends.
 type lineEnd struct {
 	w    io.Writer
+	n    int64 // bytes
 	last byte
-	some bool
 }
 
 func (l *lineEnd) Write(b []byte) (int, error) {
 	if len(b) > 0 {
-		l.last, l.some = b[len(b)-1], true
+		l.last = b[len(b)-1]
 	}
-	return l.w.Write(b)
+	n, err := l.w.Write(b)
+	l.n += int64(n)
+	return n, err
 }
 
 func (l *lineEnd) missing() []byte {
-	if l.some && l.last != '\n' {
+	if l.n > 0 && l.last != '\n' {
 		return []byte{'\n'}
 	}
 	return nil

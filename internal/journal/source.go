@@ -18,9 +18,9 @@ type source struct {
 	parent   string
 	jobs     map[string]int64
 	programs map[string]string // by job
-	retried  bool  // it has records of attempts
-	segments int64 // the highest number of one
-	only     bool  // only rows that are ok are of use
+	retried  bool              // it has records of attempts
+	segments int64             // the highest number of one
+	only     bool              // only rows that are ok are of use
 	present  map[int32]int64
 	reads    reads
 
