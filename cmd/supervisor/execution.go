@@ -293,6 +293,9 @@ func (e *execution) parent() (*journal.RunInfo, error) {
 		return nil, nil
 	}
 	run, err := e.store.Latest(e.identity)
+	if err == nil || errors.Is(err, journal.ErrNotFound) {
+		e.passedOver(run.Begin)
+	}
 	switch {
 	case err == nil:
 		return &run, nil
@@ -304,6 +307,20 @@ func (e *execution) parent() (*journal.RunInfo, error) {
 		fmt.Fprintln(e.stderr, "supervisor: no earlier run of this to resume; beginning anew")
 	}
 	return nil, nil
+}
+
+// passedOver says which runs since a time cannot be read: what they have done is
+// done again.
+func (e *execution) passedOver(since time.Time) {
+	runs, err := e.store.Runs()
+	if err != nil || e.cfg.Quiet {
+		return
+	}
+	for i := range runs {
+		if runs[i].Broken != nil && runs[i].Begin.After(since) {
+			fmt.Fprintf(e.stderr, "supervisor: run %s cannot be read, and is passed over; supervisor ls says why\n", runs[i].ID)
+		}
+	}
 }
 
 // execute runs the file on this machine.
