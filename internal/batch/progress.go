@@ -68,6 +68,9 @@ func (r *run) total() int {
 	total := int64(0)
 	for _, js := range r.jobs {
 		n := js.expected()
+		if only, chosen := r.cfg.Only[js.plan.job.ID]; chosen {
+			n = int64(len(only))
+		}
 		if n < 0 {
 			return -1
 		}

@@ -122,9 +122,6 @@ func (r *run) collect(batch []taken) (n int, ended bool) {
 	if len(r.flight) >= window || r.bytes >= maxBytes {
 		r.choked = true
 	}
-	if r.choked && r.holding == 0 {
-		return n, false // there may be a hundred thousand jobs to look at, in vain
-	}
 	for i := 0; i < len(r.ready) && n < len(batch); {
 		js := r.ready[i]
 		for len(js.held) > 0 && n < len(batch) {
@@ -375,13 +372,12 @@ func (r *run) open(t *taken) {
 	case r.Halting():
 		r.Dropped(in)
 		return
+	case !r.wanted(in):
+		r.passOver(in)
+		return
 	case t.err != nil:
 		in.bad = true
 		r.Done(in, &pool.Result{Outcome: pool.Failed, Which: whichInput, Evidence: t.err.Error(), ExitCode: -1})
-		return
-	}
-	if only, ok := r.cfg.Only[in.Job.ID]; ok && !slices.Contains(only, in.Index) {
-		r.passOver(in)
 		return
 	}
 	if r.carried(in) || r.exists(in) {
@@ -395,6 +391,12 @@ func (r *run) open(t *taken) {
 	in.state.held = append(in.state.held, in)
 	r.holding++
 	r.mu.Unlock()
+}
+
+// wanted reports whether an instance is one of those that are to be run.
+func (r *run) wanted(in *Instance) bool {
+	only, chosen := r.cfg.Only[in.Job.ID]
+	return !chosen || slices.Contains(only, in.Index)
 }
 
 // passOver leaves an instance out that is not wanted.
