@@ -9,7 +9,9 @@ import (
 // where its outputs are; they count as not printed. An empty batch costs nothing.
 //
 // After an error nothing of the batch is in the journal, what was committed
-// before is whole, and another Commit may be tried. The error is a *LostError.
+// before is whole, and another Commit may be tried. The error is a *LostError. If it
+// is the disk's that it cannot sync, and nothing is committed any more, who opens the
+// journal later may find the whole batch in it all the same.
 // Only what is carried from more than eight earlier runs at once takes more than
 // one transaction, of which the first ones may stay.
 func (r *Run) Commit(b *Batch) error {
