@@ -35,6 +35,8 @@ type jobState struct {
 	inFlight int   // submitted and not ended
 	limit    int   // of inFlight; 0 = none
 	notOK    int64 // instances
+	ran      bool  // an instance was run, and not taken from an earlier run
+	stale    bool  // the job has no items, and an instance of its needs was run: so are its own
 
 	feeds  []*feed   // that take the items of this job's instances
 	tap    *tap      // keeps what they print; nil = nobody reads it

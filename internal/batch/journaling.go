@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -138,10 +139,13 @@ func (r *run) tellsEach() bool {
 // that one's.
 func (r *run) carried(in *Instance) bool {
 	past := r.cfg.Past
-	if past == nil || r.cfg.Anew[in.Job.ID] {
+	if past == nil || r.cfg.Anew[in.Job.ID] || in.state.stale {
 		return false
 	}
 	js := in.state
+	if in.unplaced() {
+		return false
+	}
 	claim, ok, err := past.Match(in.plan.digest(in), js.tap != nil)
 	if err != nil {
 		r.forget(err)
@@ -166,6 +170,22 @@ func (r *run) carried(in *Instance) bool {
 	r.leave(in)
 	r.mu.Unlock()
 	return true
+}
+
+// unplaced reports that the file is not there that an instance has written its
+// output to, if it ever ran.
+func (in *Instance) unplaced() bool {
+	t := in.Job.Stdout
+	if t == nil || t.Uses("slot") || t.Uses("attempt") {
+		return false // who can tell where it is
+	}
+	s := in.plan.scope(in, 0, 0)
+	path, err := t.Text(&s)
+	if err != nil {
+		return true
+	}
+	_, err = os.Stat(resolve(in.plan.root, path))
+	return err != nil
 }
 
 // forget goes on without the record of an earlier run that cannot be read. The

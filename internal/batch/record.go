@@ -44,6 +44,7 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 		r.meter.Observe(res.Wall)
 	}
 	r.leaked(res)
+	js.ran = js.ran || in != nil && res.Outcome != skipped
 	js.learn(in, res)
 	if !harmless(res) {
 		js.notOK++

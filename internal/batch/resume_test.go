@@ -3,6 +3,7 @@ package batch
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -359,6 +360,58 @@ func TestResume_OutputThatIsGoneIsMadeAgain(t *testing.T) {
 		}
 		if got := tr.ex.submitted(); i == 1 && !slices.Equal(got, []string{"a#1"}) {
 			t.Errorf("started %v", got)
+		}
+	}
+}
+
+// A job without items is about all that its needs have made, and so is done again
+// when one of these has: a sum, a report. Those with items know them.
+func TestResume_WhatSumsUpIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	const file = `
+jobs:
+  - {id: part, run: [x, "{{.item}}"], foreach: [1, 2, 3]}
+  - {id: sum, run: [x], needs: part, when: always}
+  - {id: mail, run: [x], needs: sum}
+  - {id: each, run: [x, "{{.item}}"], foreach: [1, 2], needs: part, when: always}
+  - {id: apart, run: [x]}
+`
+	s := newSaga(t)
+	tr := s.next(file)
+	tr.ex.auto = okBut("part#1")
+	tr.run()
+	s.end(tr)
+	for _, want := range [][]string{{"part#1", "sum", "mail"}, nil} {
+		tr = s.next(file)
+		rep := tr.run()
+		s.end(tr)
+		got := tr.ex.submitted()
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("resuming has run %v, want %v", got, want)
+		}
+		if rep.Totals.OK != 8 || rep.Totals.Resumed != int64(8-len(want)) {
+			t.Errorf("totals %+v", rep.Totals)
+		}
+	}
+}
+
+func TestResume_FileThatIsGoneIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	const file = `jobs: [{id: a, run: [x], foreach: [p, q], stdout: {file: "out/{{.item}}"}}]`
+	s := newSaga(t)
+	for i, want := range [][]string{{"a#0", "a#1"}, nil, {"a#1"}} {
+		if i == 2 {
+			if err := os.Remove(s.dir + "/out/q"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tr := s.next(file)
+		tr.run()
+		s.end(tr)
+		if got := tr.ex.submitted(); !slices.Equal(got, want) {
+			t.Errorf("run %d has run %v, want %v", i, got, want)
 		}
 	}
 }

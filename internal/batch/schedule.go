@@ -261,6 +261,8 @@ func (r *run) endJob(js *jobState) {
 		f.end()
 	}
 	for _, d := range js.dependents {
+		// What has no items stands for all that its needs have made, such as a sum.
+		d.stale = d.stale || js.ran && d.plan.job.Foreach == nil
 		if d.giver() == js {
 			// It takes what comes, and is told by the feed that no more does.
 			d.lacking = !met && d.plan.job.When == config.WhenOK
