@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -301,29 +302,30 @@ jobs: [{id: a, run: [x], foreach: {range: 1..20}, max_parallel: 3, uses: {db: 1}
 	}
 }
 
-// busy is a machine whose load a test sets.
-func busy(t *testing.T, load *float64, looks *int) *Machine {
-	return &Machine{maxLoad: 4, load: func() (float64, error) { *looks++; return *load, nil }}
+// busy is a machine whose load a test sets, and that counts how often it is looked at.
+func busy(load, looks *atomic.Int64) *Machine {
+	return &Machine{maxLoad: 4, load: func() (float64, error) { looks.Add(1); return float64(load.Load()), nil }}
 }
 
 func TestGates_BusyMachineHoldsStarts(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, "jobs: [{id: a, run: [x], foreach: {range: 1..10}}]")
-	load, looks := 9.0, 0
-	tr.cfg.Machine = busy(t, &load, &looks)
+	var load, looks atomic.Int64
+	load.Store(9)
+	tr.cfg.Machine = busy(&load, &looks)
 	c := crewed(tr, 2)
 	rep := tr.steer(func() {
 		time.Sleep(time.Minute)
-		if len(c.starts) > 0 {
+		if len(c.began()) > 0 {
 			t.Error("something started on a busy machine")
 		}
-		load = 1
+		load.Store(1)
 	})
 	if rep.Totals.OK != 10 || rep.Wall < 65 || rep.Wall > 66 {
 		t.Errorf("totals %+v after %v s", rep.Totals, rep.Wall)
 	}
-	if looks > 300 {
-		t.Errorf("it was looked at %d times in about a minute", looks)
+	if n := looks.Load(); n > 300 {
+		t.Errorf("it was looked at %d times in about a minute", n)
 	}
 }
 

@@ -111,13 +111,16 @@ func TestJournal_ThatFailsHaltsTheRun(t *testing.T) {
 			tr := s.next("{output: " + output + ", jobs: [{id: a, run: [x, '{{.item}}'], foreach: {range: 1..1000}, max_parallel: 1}]}")
 			c := crewed(tr, 1)
 			c.work = func(in *Instance, _ int) (time.Duration, *pool.Result) {
-				if in.Index == 10 {
+				return time.Second, printing(in.Label()+"\n", "")
+			}
+			tr.cfg.Stdout = writerFunc(func(p []byte) (int, error) {
+				if strings.Contains(string(p), "a#9\n") { // here nobody commits
 					if err := tr.cfg.Journal.Close(); err != nil {
 						t.Error(err)
 					}
 				}
-				return time.Second, printing(in.Label()+"\n", "")
-			}
+				return tr.stdout.Write(p)
+			})
 			var rep *Report
 			// Not by run: there are no events of what is not recorded.
 			synctest.Test(t, func(*testing.T) { rep = Run(context.Background(), tr.cfg) })
@@ -125,7 +128,7 @@ func TestJournal_ThatFailsHaltsTheRun(t *testing.T) {
 				t.Errorf("exit %d, totals %+v", rep.Exit, rep.Totals)
 			}
 			rows := s.end(tr)
-			if got := strings.Count(tr.stdout.String(), "\n"); got != len(rows) || got < 9 {
+			if got := strings.Count(tr.stdout.String(), "\n"); got != len(rows) || got < 10 {
 				t.Errorf("%d were printed, %d recorded", got, len(rows))
 			}
 			errs := tr.stderr.String()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -145,14 +146,14 @@ func TestOrder_HeadGoesOnWithoutRoom(t *testing.T) {
 	journaled(tr, orderRoom+3<<20, "")
 	c := crewed(tr, 30)
 	text := func(in *Instance) string { return strings.Repeat(in.Label()+"\n", 300<<10/len(in.Label())) }
-	most := 0
+	var begun atomic.Bool
 	c.begun = func(in *Instance, _ int) {
 		if in.Job.ID == "b" {
-			most = max(most, int(in.Index)+1)
+			begun.Store(true)
 		}
 	}
 	c.work = func(in *Instance, _ int) (time.Duration, *pool.Result) {
-		if in.Job.ID == "a" && in.Index == 0 && most > 0 {
+		if in.Job.ID == "a" && in.Index == 0 && begun.Load() {
 			t.Error("b began before the head")
 		}
 		return time.Duration(100-in.Index) * time.Second, printing(text(in), "")
