@@ -184,6 +184,38 @@ func TestKey_SaysWhatAnInstanceDoes(t *testing.T) {
 	}
 }
 
+// Instances that do different things have different keys, also where what they are
+// made of reads alike one after the other.
+func TestKey_TellsPartsApart(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, job := range []string{
+		`run: [make, sub]`,
+		`run: [make], cwd: sub`,
+		`run: [make], stdout: {file: sub}`,
+		`run: [make], foreach: [sub]`,
+		`run: [make], matrix: {m: [sub]}`,
+		`run: [make], stdin: sub`,
+		`run: [make], stdin: {file: sub}`,
+		`run: [make, "", sub]`,
+		`run: ["{{.slot}}", "0"]`,
+		`run: ["0", "{{.slot}}"]`,
+		`shell: make, matrix: {a: [x], b: [y]}`,
+		`shell: make, matrix: {b: [x], a: [y]}`,
+	} {
+		p := plansOf(t, "jobs: [{id: j, "+job+"}]", Settings{})[0]
+		in := &Instance{Job: p.job, plan: p, Matrix: p.combo(0)}
+		if p.job.Foreach != nil {
+			in.Item = p.job.Foreach.List[0]
+		}
+		key := p.keyOf(in)
+		if other, found := seen[key]; found {
+			t.Errorf("%s has the key of %s", job, other)
+		}
+		seen[key] = job
+	}
+}
+
 func TestDryRun_PrintsWhatWouldRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

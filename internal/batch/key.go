@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 
 	"github.com/feac4032/multiproc/config"
 )
@@ -15,9 +16,19 @@ import (
 // slot and attempt, which change from one try to the next, stand in it as the
 // templates that use them, with 0 in their place.
 
-// baseOfKey digests what the instances of a job have in common.
+// baseOfKey digests what the instances of a job have in common. How many parts there
+// are, and which, comes first: `run: [make, sub]` is not `run: [make]` with `cwd: sub`.
 func (p *plan) baseOfKey() []byte {
 	var b []byte
+	for _, n := range []int{len(p.vars), len(p.job.Run), len(p.declared)} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	for _, there := range []bool{
+		p.job.Foreach != nil, p.job.Chunk.Given(), p.job.Args != nil, p.fixedEnv,
+		p.job.Cwd != nil, p.job.Stdin != nil, p.job.Stdin != nil && p.job.Stdin.File != nil, p.job.Stdout != nil,
+	} {
+		b = strconv.AppendBool(b, there)
+	}
 	b = keyField(b, p.job.ID)
 	b = keyField(b, p.job.Kind.String())
 	b = keyField(b, p.job.Shell)
@@ -26,16 +37,19 @@ func (p *plan) baseOfKey() []byte {
 		b = keyField(b, v.Name)
 		b = keyValue(b, v.Value)
 	}
-	for _, t := range p.job.Run {
-		if t.Uses("slot") || t.Uses("attempt") {
-			b = keyField(b, t.Raw())
+	raw := func(t *config.Template, always bool) {
+		text := ""
+		if always || t.Uses("slot") || t.Uses("attempt") {
+			text = t.Raw()
 		}
+		b = keyField(b, text)
+	}
+	for _, t := range p.job.Run {
+		raw(t, false)
 	}
 	for _, e := range p.declared {
 		b = keyField(b, e.Name)
-		if p.fixedEnv || e.Value.Uses("slot") || e.Value.Uses("attempt") {
-			b = keyField(b, e.Value.Raw())
-		}
+		raw(e.Value, p.fixedEnv)
 	}
 	if p.job.Args != nil && (p.job.RefersTo("slot") || p.job.RefersTo("attempt")) {
 		b = keyValue(b, p.job.Args.Raw())
@@ -63,7 +77,9 @@ func (p *plan) digest(in *Instance) [16]byte {
 	case p.job.Foreach != nil:
 		b = keyValue(b, in.Item)
 	}
+	b = binary.AppendUvarint(b, uint64(len(in.Matrix)))
 	for _, f := range in.Matrix {
+		b = keyField(b, f.Name)
 		b = keyValue(b, f.Value)
 	}
 	text := func(t string, err error) {
