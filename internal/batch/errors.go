@@ -9,6 +9,7 @@ var (
 	errNoMatch  = errors.New("no file matches")
 	errHalted   = errors.New("the run is halting")
 	errStoodOut = errors.New("the run did not end in time")
+	errNotKept  = errors.New("its result was too large to be kept")
 )
 
 // dirError is a working directory in which nothing can be started.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/feac4032/multiproc/internal/journal"
 	"github.com/feac4032/multiproc/internal/report"
 	"github.com/feac4032/multiproc/internal/text"
@@ -156,7 +158,11 @@ func (r *run) carried(in *Instance) bool {
 	e := &entry{in: in, claim: &claim}
 	if js.tap != nil || len(r.cfg.Sinks) > 0 || r.cfg.OutputDir != nil {
 		if err := r.recall(in, &claim, e); err != nil {
-			r.log.Warn("an earlier run's record cannot be read; the instance runs again", "job", in.Label(), "error", err)
+			level := hclog.Warn
+			if errors.Is(err, errNotKept) {
+				level = hclog.Debug // there may be many
+			}
+			r.log.Log(level, "an earlier run's record cannot be read; the instance runs again", "job", in.Label(), "error", err)
 			return false
 		}
 	}
@@ -210,6 +216,9 @@ func (r *run) recall(in *Instance, claim *journal.Claim, e *entry) error {
 		return err
 	}
 	if js := in.state; js.tap != nil {
+		if row.ResultBytes > 0 {
+			return errNotKept
+		}
 		out, _, err := r.cfg.Past.Output(*claim)
 		if err != nil {
 			return err
