@@ -133,11 +133,10 @@ func (l *ledger) commit(e *entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := &l.next
-	large := false
-	row := -1
 	// Who was let go cannot wait until a large output is written, nor for room.
-	if !l.abandoned || t.size() < maxPending {
-		row, large = l.record(e)
+	keep := !l.abandoned || t.size() < maxPending
+	row, large, again := l.record(e, keep)
+	if keep && !again {
 		first := len(t.parts)
 		tag := ""
 		if l.tag != nil && e.in != nil {
@@ -158,7 +157,9 @@ func (l *ledger) commit(e *entry) {
 		t.tales = append(t.tales, tale{row: e.row})
 	}
 	l.text(toStderr, e.note, "", true)
-	t.events = append(t.events, e.event...)
+	if !again {
+		t.events = append(t.events, e.event...)
+	}
 	if t.empty() {
 		return
 	}
@@ -174,31 +175,34 @@ func (l *ledger) commit(e *entry) {
 	}
 }
 
-// record gives the row of an entry to the journal. It reports whether an output is
-// kept where it is.
-func (l *ledger) record(e *entry) (row int, large bool) {
+// record gives the row of an entry to the journal, and with keep its outputs. It
+// reports whether one is kept where it is; and again for what is not recorded, since
+// it was ok and its outputs are given up: a later run is to make them.
+func (l *ledger) record(e *entry, keep bool) (row int, large, again bool) {
 	b := &l.next.batch
 	switch {
 	case l.journal == nil:
-		return -1, false
+		return -1, false, false
 	case e.claim != nil:
 		b.Carry(*e.claim, e.in.state.at, e.in.Index)
-		return -1, false
+		return -1, false, false
 	case e.record == nil:
-		return -1, false
+		return -1, false, false
 	}
-	if e.stdout == nil {
-		return b.Add(e.record, nil, nil), false
+	if e.stdout == nil || e.stdout.Len()+e.stderr.Len() == 0 {
+		return b.Add(e.record, nil, nil), false, false
 	}
 	out, ok1 := e.stdout.Bytes(maxCopy)
 	errs, ok2 := e.stderr.Bytes(maxCopy)
-	if ok1 && ok2 {
-		return b.Add(e.record, out, errs), false
+	switch {
+	case keep && ok1 && ok2:
+		return b.Add(e.record, out, errs), false, false
+	case !l.abandoned:
+		return b.AddContent(e.record, e.stdout, e.stderr), true, false
+	case e.record.Outcome == string(pool.OK):
+		return -1, false, true
 	}
-	if l.abandoned {
-		return b.Add(e.record, nil, nil), false
-	}
-	return b.AddContent(e.record, e.stdout, e.stderr), true
+	return b.Add(e.record, nil, nil), false, false
 }
 
 // attempt gives an attempt that is followed by another one to the journal.

@@ -1,8 +1,11 @@
 package batch
 
 import (
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/journal"
@@ -64,5 +67,49 @@ func TestResume_ResultsThatWereNotKeptAreMadeAgain(t *testing.T) {
 	}
 	if item != "small\nlarge\n" && item != "large\nsmall\n" {
 		t.Errorf("items %q", item)
+	}
+}
+
+// What is given up when a run is killed was not recorded: a record without its
+// output would have -resume go on as if there had been none.
+func TestResume_RecordsOfAKilledRunHaveTheirOutputs(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, `jobs: [{id: a, run: [x]}]`)
+	_, run := journaled(tr, 0, "")
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(nil, nil, nil, nil)
+		l.journal = run
+		l.abandon()
+		l.start()
+		in := &Instance{Job: tr.cfg.File.Jobs[0], state: &jobState{}}
+		large, small := outputOf(strings.Repeat("x", maxCopy+1)), outputOf("y")
+		l.commit(&entry{in: in, stdout: &large, stderr: &noOutput, record: &journal.Row{Index: 0, Outcome: "ok"}})
+		l.commit(&entry{in: in, stdout: &small, stderr: &noOutput, record: &journal.Row{Index: 1, Outcome: "ok"}})
+		l.commit(&entry{in: in, stdout: &large, stderr: &noOutput, record: &journal.Row{Index: 2, Outcome: "cancelled", Signal: int(syscall.SIGKILL)}})
+		l.close()
+	})
+	if err := run.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store, err := journal.Look(tr.cfg.File.Dir + "/state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	v, err := store.View(tr.cfg.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	var recorded []int64
+	v.Each(journal.Filter{}, func(r *journal.Row) error {
+		recorded = append(recorded, r.Index)
+		if r.Outcome == "ok" && r.Output.Stdout == 0 {
+			t.Errorf("a#%d is recorded as ok without its output", r.Index)
+		}
+		return nil
+	})
+	if !slices.Equal(recorded, []int64{1, 2}) {
+		t.Errorf("records of %v, want 1 and 2", recorded)
 	}
 }
