@@ -49,15 +49,16 @@ func (in *Instance) Label() string {
 }
 
 // ItemText is the item as a line can show it, of a chunk the first one; the label
-// without one.
+// without one, or where there is nothing to see of it.
 func (in *Instance) ItemText() string {
-	switch {
-	case len(in.Items) > 0:
-		return text.Plain(in.Items[0].Text(), maxTagShown)
-	case in.hasItem():
-		return text.Plain(in.Item.Text(), maxTagShown)
+	item := in.Item.Text()
+	if len(in.Items) > 0 {
+		item = in.Items[0].Text()
 	}
-	return in.Label()
+	if item == "" {
+		return in.Label()
+	}
+	return text.Plain(item, maxTagShown)
 }
 
 // given is the item for people, of a chunk its first and last one.

@@ -156,7 +156,7 @@ func (r *run) carried(in *Instance) bool {
 		return false
 	}
 	e := &entry{in: in, claim: &claim}
-	if js.tap != nil || len(r.cfg.Sinks) > 0 || r.cfg.OutputDir != nil {
+	if js.tap != nil || len(r.cfg.Sinks) > 0 {
 		if err := r.recall(in, &claim, e); err != nil {
 			level := hclog.Warn
 			if errors.Is(err, errNotKept) {
