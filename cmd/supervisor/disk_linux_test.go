@@ -44,7 +44,7 @@ func TestDiskOfTheJournal_FillsUp(t *testing.T) {
 		first string // where the message has the job
 	}{
 		"with rows":    {"  - {id: e, task: echo, foreach: {range: 1..60000}}\n", `journal\.db: database or disk is full .*e#(\d+) is the first`},
-		"with outputs": {"  - {id: e, run: [head, -c, '20000', /dev/zero], foreach: {range: 1..300}}\n", `no space left on device.* e#(\d+) is the first`},
+		"with outputs": {"  - {id: e, run: [head, -c, '20000', /dev/zero], foreach: {range: 1..300}}\n", `(?:no space left on device|disk is full).* e#(\d+) is the first`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -222,7 +222,7 @@ func TestStateFolder_CannotBeMade(t *testing.T) {
 		return r.finish(cmd)
 	}
 	c := as("run", "-no-progress")
-	c.want(r, 0, ".supervisor: permission denied; the run has no journal")
+	c.want(r, 0, ".supervisor: permission denied; the run keeps no journal")
 	if got := strings.Count(c.stdout, "\n"); got != 3 {
 		t.Errorf("stdout has %d lines", got)
 	}

@@ -216,7 +216,7 @@ func TestRun_InAFolderThatCannotBeWritten(t *testing.T) {
 	cmd := r.command("run", "-no-progress", "-k")
 	cmd.Dir = disk
 	c := r.finish(cmd)
-	c.want(r, 0, "read-only file system; the run has no journal")
+	c.want(r, 0, "read-only file system; the run keeps no journal")
 	if c.stdout != "a\nb\n" {
 		t.Errorf("stdout is %q", c.stdout)
 	}
