@@ -91,6 +91,14 @@ func (o *order) heads(s spot) bool {
 	return s == spot{o.head, o.next}
 }
 
+// turn is the place of the job whose turn it is.
+func (o *order) turn() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settle()
+	return o.head
+}
+
 // moves reports whether the head can go on by itself.
 func (o *order) moves() bool {
 	o.mu.Lock()

@@ -298,6 +298,51 @@ func TestOrder_BoundsWhatWaits(t *testing.T) {
 	}
 }
 
+// The job whose turn it is gets to its source though as many as are read at a time
+// wait for it.
+func TestOrder_HeadIsReadWhateverElseIsOpen(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("runs many instances")
+	}
+	file := "output: order\njobs:\n" +
+		"  - {id: slow, run: [x]}\n" +
+		"  - {id: quick, run: [x]}\n" +
+		"  - {id: head, needs: slow, run: [x], foreach: {lines: few.txt}}\n"
+	for i := range maxOpen - 1 {
+		file += fmt.Sprintf("  - {id: c%d, needs: quick, max_parallel: 1, run: [x], foreach: {lines: few.txt}}\n", i)
+	}
+	file += "  - {id: many, needs: quick, run: [x], foreach: {lines: many.txt}}\n"
+	tr := setup(t, file)
+	const n = maxAhead + 10000
+	tr.write("few.txt", "a\nb\n")
+	tr.write("many.txt", strings.Repeat("m\n", n))
+	tr.cfg.Events = nil
+	held := atomic.Bool{}
+	held.Store(true)
+	tr.ex.auto = func(in *Instance) *pool.Result {
+		if held.Load() && in.Job.ID != "quick" && in.Job.ID != "many" {
+			return nil
+		}
+		return printing(in.Label()+"\n", "")
+	}
+	rep := tr.steer(func() {
+		held.Store(false)
+		for i := range maxOpen - 1 {
+			tr.ex.end(fmt.Sprintf("c%d#0", i), ok())
+		}
+		tr.ex.end("slow", ok())
+		settleDown()
+		if !slices.Contains(tr.ex.submitted(), "head#0") {
+			t.Error("the head is not started, and everything else waits for it")
+			tr.signals <- syscall.SIGTERM
+		}
+	})
+	if want := int64(2 + 2 + 2*(maxOpen-1) + n); rep.Totals.OK != want {
+		t.Errorf("%d are ok, want %d", rep.Totals.OK, want)
+	}
+}
+
 func TestOrder_HaltPrintsWhatIsThereInOrder(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, "{output: order, jobs: [{id: a, run: [x], foreach: {range: 1..6}}, {id: b, run: [x]}]}")

@@ -106,6 +106,7 @@ const maxHeld = 64
 func (r *run) collect(batch []taken) (n int, ended bool) {
 	p := pass{now: time.Now()}
 	defer func() { r.gates.wakeLater(r, &p) }()
+	r.openHead()
 	for i := 0; i < len(r.returning) && n < len(batch); {
 		in := r.returning[i]
 		holds, ok := r.gates.admit(&p, in.state, in.holds)
@@ -322,6 +323,11 @@ func (r *run) makeReady(js *jobState) {
 	default:
 		r.start(js)
 	}
+	r.enlist(js)
+}
+
+// enlist puts a job among those that may have instances to start.
+func (r *run) enlist(js *jobState) {
 	at, _ := slices.BinarySearchFunc(r.ready, js, (*jobState).before)
 	r.ready = slices.Insert(r.ready, at, js)
 }
@@ -338,12 +344,29 @@ func (js *jobState) before(other *jobState) int {
 }
 
 func (r *run) openNext() {
-	if len(r.unopened) == 0 {
+	if len(r.unopened) == 0 || r.opened >= maxOpen {
 		return
 	}
 	js := r.unopened[0]
 	r.unopened = r.unopened[1:]
 	r.makeReady(js)
+}
+
+// openHead begins to read for the job whose turn it is to be printed, also where too
+// many sources are open: those may be waiting for it. The caller holds mu.
+func (r *run) openHead() {
+	if r.led.order == nil || len(r.unopened) == 0 {
+		return
+	}
+	place := r.led.order.turn()
+	i := slices.IndexFunc(r.unopened, func(js *jobState) bool { return js.place == place })
+	if i < 0 {
+		return
+	}
+	js := r.unopened[i]
+	r.unopened = slices.Delete(r.unopened, i, i+1)
+	r.start(js)
+	r.enlist(js)
 }
 
 // start begins to read a source that may block. Its reader is not waited for at
