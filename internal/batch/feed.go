@@ -38,6 +38,9 @@ type feed struct {
 func (f *feed) put(v config.Value) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.err != nil {
+		return // which whoever takes them is told
+	}
 	it := item{value: v}
 	if f.behind == 0 && len(f.mem) < feedItems && f.size < feedBytes {
 		f.mem = append(f.mem, it)

@@ -168,6 +168,23 @@ jobs:
 	}
 }
 
+func TestFeed_KeepsNothingOnADiskThatFails(t *testing.T) {
+	t.Parallel()
+	f := &feed{dir: t.TempDir() + "/missing"}
+	for range 100_000 {
+		f.put(config.String(strings.Repeat("x", 100)))
+	}
+	if len(f.tail) > 2*feedBlock {
+		t.Errorf("%d bytes wait for a disk that has failed", len(f.tail))
+	}
+	for ended := false; !ended; {
+		var err error
+		if _, err, ended = f.take(nil); ended && err == nil {
+			t.Error("what was lost is no error")
+		}
+	}
+}
+
 func TestFrom_SeveralTakeAndGoOn(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, `
