@@ -42,6 +42,7 @@ type ledger struct {
 	number    uint64 // of the turn that is being collected
 	written   uint64 // turns before this one are written
 	due       bool   // the time between two commits is over
+	pauses    bool   // and is waited for
 	closed    bool
 	abandoned bool
 	ended     chan struct{}
@@ -102,7 +103,7 @@ const (
 
 // commitEvery is how long the journal waits for company between two commits. Who
 // looks at it sees an instance that has ended within a few times that.
-const commitEvery = 20 * time.Millisecond
+const commitEvery = 30 * time.Millisecond
 
 func newLedger(stdout, stderr, events io.Writer, onLost func(stream, error)) *ledger {
 	l := &ledger{sinks: [3]io.Writer{stdout, stderr, events}, onLost: onLost, ended: make(chan struct{})}
@@ -164,7 +165,7 @@ func (l *ledger) commit(e *entry) {
 		return
 	}
 	t.large = t.large || large
-	l.work.Signal()
+	l.wake()
 	limit := maxPending
 	if l.journal != nil {
 		limit = maxJournaled
@@ -212,7 +213,7 @@ func (l *ledger) attempt(a *journal.Attempt) {
 	if l.journal != nil {
 		l.next.batch.AddAttempt(a)
 		l.next.tries++
-		l.work.Signal()
+		l.wake()
 	}
 }
 
@@ -221,7 +222,7 @@ func (l *ledger) tell(t tale) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next.tales = append(l.next.tales, t)
-	l.work.Signal()
+	l.wake()
 }
 
 // say writes a line of the supervisor's own to stderr. It never waits.
@@ -229,7 +230,7 @@ func (l *ledger) say(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.text(toStderr, append([]byte(line), '\n'), "", true)
-	l.work.Signal()
+	l.wake()
 }
 
 // event adds an event. It never waits: who calls it does so a bounded number of
@@ -238,7 +239,7 @@ func (l *ledger) event(b []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next.events = append(l.next.events, b...)
-	l.work.Signal()
+	l.wake()
 }
 
 // stream prints what an instance has just written. It returns when there is room
@@ -250,11 +251,11 @@ func (l *ledger) stream(to stream, b []byte) {
 		return
 	}
 	l.text(to, b, "", false)
-	l.work.Signal()
+	l.wake()
 	mine := l.number
 	for !l.abandoned && l.written <= mine && mine == l.number && l.next.size() > maxPending {
 		l.next.large = true // it is waited for
-		l.work.Signal()
+		l.wake()
 		l.space.Wait()
 	}
 }
@@ -263,7 +264,7 @@ func (l *ledger) stream(to stream, b []byte) {
 func (l *ledger) close() {
 	l.mu.Lock()
 	l.closed = true
-	l.work.Signal()
+	l.wake()
 	l.mu.Unlock()
 	<-l.ended
 }
@@ -278,7 +279,7 @@ func (l *ledger) abandon() {
 	}
 	l.abandoned = true
 	l.space.Broadcast()
-	l.work.Signal()
+	l.wake()
 }
 
 func (t *turn) empty() bool {
@@ -351,7 +352,7 @@ func (l *ledger) jobEnded(js *jobState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.order.end(js.place, js.index)
-	l.work.Signal()
+	l.wake()
 }
 
 // room reports whether the next instance of a job may start, which it may not with
@@ -365,6 +366,14 @@ func (l *ledger) urgent() bool {
 	return l.journal == nil || l.closed || l.abandoned || l.next.large || l.next.size() > maxJournaled/2
 }
 
+// wake tells the goroutine that writes that there is something for it, unless it
+// would only look and go on waiting. The caller holds mu.
+func (l *ledger) wake() {
+	if !l.pauses || l.urgent() {
+		l.work.Signal()
+	}
+}
+
 // await waits for a turn that is to be written, false = there will be none. The
 // caller holds mu.
 func (l *ledger) await() bool {
@@ -372,7 +381,7 @@ func (l *ledger) await() bool {
 		l.work.Wait()
 	}
 	if wait := commitEvery - time.Since(l.committed); wait > 0 && !l.urgent() {
-		l.due = false
+		l.due, l.pauses = false, true
 		timer := time.AfterFunc(wait, func() {
 			l.mu.Lock()
 			l.due = true
@@ -383,6 +392,7 @@ func (l *ledger) await() bool {
 			l.work.Wait()
 		}
 		timer.Stop()
+		l.pauses = false
 	}
 	return !l.next.empty() || !l.closed || l.order != nil && l.order.moves()
 }
