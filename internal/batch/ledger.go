@@ -40,7 +40,8 @@ type ledger struct {
 	space     sync.Cond // a turn was written
 	next      turn
 	number    uint64 // of the turn that is being collected
-	written   uint64 // turns before this one are written
+	recorded  uint64 // turns before this one are in the journal
+	written   uint64 // and written
 	due       bool   // the time between two commits is over
 	pauses    bool   // and is waited for
 	closed    bool
@@ -137,8 +138,9 @@ func (l *ledger) commit(e *entry) {
 	// Who was let go cannot wait until a large output is written, nor for room.
 	keep := !l.abandoned || t.size() < maxPending
 	row, large, again := l.record(e, keep)
+	lent := large // to the journal
+	first := len(t.parts)
 	if keep && !again {
-		first := len(t.parts)
 		tag := ""
 		if l.tag != nil && e.in != nil {
 			tag = l.tag(e.in)
@@ -173,6 +175,23 @@ func (l *ledger) commit(e *entry) {
 	mine := l.number
 	for !l.abandoned && l.written <= mine && (large || mine == l.number && t.size() > limit) {
 		l.space.Wait()
+	}
+	if !large || l.written > mine {
+		return
+	}
+	// Let go, it may not leave behind what it takes away.
+	if mine == l.number {
+		for i := range t.parts[first:] {
+			if p := &t.parts[first+i]; p.large == e.stdout || p.large == e.stderr {
+				p.large = nil
+			}
+		}
+		if lent {
+			t.batch.TakeBack(row, e.record.Outcome == string(pool.OK))
+		}
+	}
+	for l.recorded <= mine && mine < l.number {
+		l.space.Wait() // for the disk
 	}
 }
 
@@ -395,6 +414,23 @@ func (l *ledger) await() bool {
 		l.pauses = false
 	}
 	return !l.next.empty() || !l.closed || l.order != nil && l.order.moves()
+}
+
+// isRecorded says that the journal has what it gets of the turn that is being written.
+func (l *ledger) isRecorded() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recorded = l.number
+	if l.abandoned {
+		l.space.Broadcast()
+	}
+}
+
+// givesUp reports whether outputs that are kept where they are may be there no more.
+func (l *ledger) givesUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.abandoned
 }
 
 func (l *ledger) write() {

@@ -1,11 +1,14 @@
 package batch
 
 import (
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/journal"
@@ -111,5 +114,58 @@ func TestResume_RecordsOfAKilledRunHaveTheirOutputs(t *testing.T) {
 	})
 	if !slices.Equal(recorded, []int64{1, 2}) {
 		t.Errorf("records of %v, want 1 and 2", recorded)
+	}
+}
+
+// Who is let go takes its output away, which the writer still has to come to.
+func TestResume_KilledRunLosesNoRecordOfOthers(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, `jobs: [{id: a, run: [x]}]`)
+	store, run := journaled(tr, 0, "")
+	file, err := os.Create(t.TempDir() + "/output")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Write(make([]byte, maxCopy+1))
+	var large pool.Output
+	fields := reflect.ValueOf(&large).Elem()
+	*(**os.File)(fields.FieldByName("file").Addr().UnsafePointer()) = file
+	*(*int64)(fields.FieldByName("n").Addr().UnsafePointer()) = maxCopy + 1
+	synctest.Test(t, func(t *testing.T) {
+		reader := make(gate)
+		l := newLedger(reader, nil, nil, func(to stream, err error) { t.Errorf("%s: %v", to, err) })
+		l.journal = run
+		l.onBroken = func(err error) { t.Error(err) }
+		l.start()
+		in := &Instance{Job: tr.cfg.File.Jobs[0], state: &jobState{}}
+		small := outputOf("y")
+		l.commit(&entry{in: in, stdout: &small, stderr: &noOutput, record: &journal.Row{Index: 0, Outcome: "ok"}})
+		time.Sleep(time.Second)
+		let := make(chan struct{})
+		go func() {
+			l.commit(&entry{in: in, stdout: &large, stderr: &noOutput, record: &journal.Row{Index: 1, Outcome: "ok"}})
+			file.Close()
+			close(let)
+		}()
+		synctest.Wait()
+		l.commit(&entry{in: in, stdout: &small, stderr: &noOutput, record: &journal.Row{Index: 2, Outcome: "ok"}})
+		l.abandon()
+		<-let
+		close(reader)
+		l.close()
+	})
+	run.Close()
+	v, err := store.View(tr.cfg.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	var recorded []int64
+	v.Each(journal.Filter{}, func(r *journal.Row) error {
+		recorded = append(recorded, r.Index)
+		return nil
+	})
+	if !slices.Equal(recorded, []int64{0, 2}) {
+		t.Errorf("records of %v, want 0 and 2", recorded)
 	}
 }

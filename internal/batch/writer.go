@@ -16,7 +16,9 @@ type writer struct {
 
 // turn commits, prints and tells what was collected.
 func (w *writer) turn(t *turn) {
-	if !w.commitRows(t) {
+	ok := w.commitRows(t)
+	w.isRecorded()
+	if !ok {
 		w.ownWords(t)
 		return
 	}
@@ -78,7 +80,7 @@ func (w *writer) print(t *turn, first, last int, b []byte) []byte {
 }
 
 func (w *writer) part(p *part, b []byte) {
-	if w.broken[p.to] || w.sinks[p.to] == nil {
+	if w.broken[p.to] || w.sinks[p.to] == nil || p.large != nil && w.givesUp() {
 		return
 	}
 	sink := w.sinks[p.to]

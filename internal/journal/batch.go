@@ -16,7 +16,8 @@ type Batch struct {
 	attempts []Attempt
 	carries  []carried
 	arena    []byte
-	texts    int // bytes of items and evidence
+	texts    int  // bytes of items and evidence
+	fewer    bool // some of rows are withdrawn
 }
 
 type pending struct {
@@ -53,6 +54,20 @@ func (b *Batch) AddContent(row *Row, stdout, stderr Content) int {
 	p.out, p.err = stdout, stderr
 	return len(b.rows) - 1
 }
+
+// TakeBack has the outputs of row i, which AddContent was given, read no more, and
+// with row its record not made.
+func (b *Batch) TakeBack(i int, row bool) {
+	p := &b.rows[i]
+	p.out, p.err = nil, nil
+	if row {
+		p.Flags |= withdrawn
+		b.fewer = true
+	}
+}
+
+// withdrawn marks a record that is not made.
+const withdrawn = FirstFlag >> 1
 
 func (b *Batch) add(row *Row) *pending {
 	b.rows = append(b.rows, pending{Row: *row})
@@ -132,7 +147,7 @@ func (b *Batch) Reset() {
 	clear(b.rows) // what rows refer to may go
 	clear(b.attempts)
 	b.rows, b.attempts, b.carries, b.arena = b.rows[:0], b.attempts[:0], b.carries[:0], b.arena[:0]
-	b.texts = 0
+	b.texts, b.fewer = 0, false
 	if cap(b.arena) > maxArena {
 		b.arena = nil
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -164,21 +165,25 @@ func (r *Run) recordSegments() (map[int32]segmentState, error) {
 }
 
 func (r *Run) insert(b *Batch) error {
-	for i := 0; i < len(b.rows); {
+	rows := b.rows
+	if b.fewer {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(p pending) bool { return p.Flags&withdrawn != 0 })
+	}
+	for i := 0; i < len(rows); {
 		n := 1
-		if len(b.rows)-i >= rowsAtOnce {
+		if len(rows)-i >= rowsAtOnce {
 			n = rowsAtOnce
 		}
 		groups := 0
 		for k := range n {
-			groups |= b.rows[i+k].groups()
+			groups |= rows[i+k].groups()
 		}
 		s, err := r.inserter(groups, n)
 		if err != nil {
 			return err
 		}
 		for k := range n {
-			bindRow(s, b, &b.rows[i+k], groups, r.begin)
+			bindRow(s, b, &rows[i+k], groups, r.begin)
 		}
 		if err := s.exec(); err != nil {
 			return err
