@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/feac4032/multiproc/internal/journal"
@@ -34,6 +35,8 @@ type ledger struct {
 	order     *order       // nil = outputs are printed as they come
 	onRoom    func()       // there is room in the order again
 	committed time.Time    // the last turn was
+
+	printing atomic.Int64 // since when a write to stdout goes on, in Unix ns; 0 = none does
 
 	mu        sync.Mutex
 	work      sync.Cond // there is something to write, or no more will come
@@ -244,11 +247,21 @@ func (l *ledger) tell(t tale) {
 	l.wake()
 }
 
-// say writes a line of the supervisor's own to stderr. It never waits.
+// patience is how long a write to stdout may take before words for people go past
+// it.
+const patience = 250 * time.Millisecond
+
+// say writes a line of the supervisor's own to stderr. It never waits, and neither
+// does the line for a stdout that does not move.
 func (l *ledger) say(line string) {
+	b := append([]byte(line), '\n')
+	if since := l.printing.Load(); since != 0 && time.Now().UnixNano()-since > int64(patience) && l.sinks[toStderr] != nil {
+		go l.sinks[toStderr].Write(b) // which may not move either
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.text(toStderr, append([]byte(line), '\n'), "", true)
+	l.text(toStderr, b, "", true)
 	l.wake()
 }
 

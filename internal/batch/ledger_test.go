@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestLedger_EntriesAreNeverMixed(t *testing.T) {
@@ -120,4 +121,23 @@ func TestLedger_LosesAStreamOnce(t *testing.T) {
 	if lost != 1 || errs.String() != strings.Repeat("n\n", 10) {
 		t.Errorf("lost %d times, stderr %q", lost, errs.String())
 	}
+}
+
+func TestLedger_WordsGoPastAStdoutThatDoesNotMove(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := make(gate)
+		var errs safeBuffer
+		l := newLedger(g, &errs, nil, nil)
+		l.start()
+		l.commit(&entry{line: []byte("out\n")})
+		time.Sleep(2 * patience)
+		l.say("supervisor: interrupted")
+		synctest.Wait()
+		if got := errs.String(); got != "supervisor: interrupted\n" {
+			t.Errorf("stderr has %q", got)
+		}
+		close(g)
+		l.close()
+	})
 }

@@ -305,6 +305,7 @@ func (w *writer) copy(to stream, r io.Reader, tag string) {
 	if w.block == nil {
 		w.block = make([]byte, maxCopy)
 	}
+	defer w.prints(to)()
 	sink := w.sinks[to]
 	t := &tagger{w: sink, tag: tag}
 	if tag != "" {

@@ -3,6 +3,7 @@ package batch
 import (
 	"bytes"
 	"io"
+	"time"
 
 	"github.com/feac4032/multiproc/pool"
 )
@@ -88,6 +89,7 @@ func (w *writer) part(p *part, b []byte) {
 	if p.tag != "" {
 		sink = tagged
 	}
+	defer w.prints(p.to)()
 	var err error
 	if p.large != nil {
 		_, err = p.large.WriteTo(sink)
@@ -104,6 +106,16 @@ func (w *writer) part(p *part, b []byte) {
 		}
 	}
 }
+
+// prints notes that a write goes on, until what it returns is called.
+func (w *writer) prints(to stream) (done func()) {
+	if to == toStdout {
+		w.printing.Store(time.Now().UnixNano())
+	}
+	return w.printed
+}
+
+func (w *writer) printed() { w.printing.Store(0) }
 
 func (w *writer) lose(to stream, err error) {
 	w.broken[to] = true
