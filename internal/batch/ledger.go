@@ -33,7 +33,6 @@ type ledger struct {
 	lost      bool         // it cannot be written any more; read when the ledger is closed
 	onBroken  func(error)  // the journal cannot be written
 	order     *order       // nil = outputs are printed as they come
-	onRoom    func()       // there is room in the order again
 	committed time.Time    // the last turn was
 
 	printing atomic.Int64 // since when a write to stdout goes on, in Unix ns; 0 = none does
