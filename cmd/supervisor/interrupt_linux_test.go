@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -25,6 +27,11 @@ jobs:
 // has no record.
 func TestSignal_LeavesARecordThatIsResumed(t *testing.T) {
 	t.Parallel()
+	// What this process ignores, as under nohup, its children would ignore as well. What
+	// it has a handler for they begin with as usual.
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
+	t.Cleanup(func() { signal.Stop(ignored) })
 	for name, c := range map[string]struct {
 		send func(r *trial, pid int)
 		code int
@@ -48,11 +55,12 @@ func TestSignal_LeavesARecordThatIsResumed(t *testing.T) {
 			t.Parallel()
 			r := newTrial(t)
 			r.write("job.yaml", interruptible)
-			cmd := r.command("run", "-no-progress", "-workers", "3", "-report", "r.json")
+			cmd := r.command("run", "-no-progress", "-workers", "3", "-report", "r.json", "-events", "events")
 			r.stderrTo(cmd)
 			r.start(cmd)
-			eventually(t, callLimit(), "the slow ones are up", func() bool {
-				return r.has("up", "up") && r.has("deaf", "up") && r.done("many") == 300
+			eventually(t, callLimit(), "the slow ones are up, and known to be", func() bool {
+				return r.has("up", "up") && r.has("deaf", "up") && r.done("many") == 300 &&
+					r.has("events", `"job.start","job":"slow"`) && r.has("events", `"job.start","job":"deaf"`)
 			})
 			c.send(r, cmd.Process.Pid)
 			got := r.finish(cmd)
