@@ -41,6 +41,9 @@ func flat() int64 {
 // TestLargeRun_TakesTheMemoryOfASmallOne runs many quick tasks with a journal, and
 // resumes what is complete.
 func TestLargeRun_TakesTheMemoryOfASmallOne(t *testing.T) {
+	if raceEnabled {
+		t.Skip("a program that looks for races takes memory and time of its own")
+	}
 	t.Parallel()
 	for _, output := range []string{"none", "group"} {
 		t.Run(output, func(t *testing.T) {
@@ -163,6 +166,9 @@ jobs:
 
 // TestOutput_OfAnySizeTakesLittleMemory has one job write a lot.
 func TestOutput_OfAnySizeTakesLittleMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("a program that looks for races takes memory and time of its own")
+	}
 	t.Parallel()
 	size := int64(64 * mebibyte)
 	if *manyItems > defaultItems {
