@@ -70,9 +70,13 @@ func (r *Run) write(b *Batch) (err error) {
 		}
 	}
 	if err != nil {
-		o.mu.Lock()
-		o.rollback(m) // what it cannot take back is ignored by all readers
-		o.mu.Unlock()
+		// A COMMIT that failed may be found in the log all the same, by who reads it next:
+		// then its rows are to find their outputs.
+		if !r.unsure {
+			o.mu.Lock()
+			o.rollback(m) // what it cannot take back is ignored by all readers
+			o.mu.Unlock()
+		}
 		for i := range b.rows {
 			b.rows[i].ref = Ref{}
 		}
@@ -121,6 +125,7 @@ func (r *Run) transaction(fn func() error) error {
 	}
 	if err == nil {
 		err = r.commit.exec()
+		r.unsure = err != nil
 	}
 	if err != nil {
 		// SQLite has rolled back by itself after some errors, and says so.

@@ -15,6 +15,7 @@ type Run struct {
 	id      string
 	begin   time.Time
 	jobs    []JobInfo
+	unsure  bool // the last COMMIT failed, and may have come to the disk
 	store   *Store
 	root    *os.Root
 	outs    *os.Root
