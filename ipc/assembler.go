@@ -29,7 +29,7 @@ func (a *Assembler) Begin(m *Message) error {
 	a.msg.Name = append([]byte(nil), m.Name...)
 	a.msg.Label = append([]byte(nil), m.Label...)
 	a.msg.Key = append([]byte(nil), m.Key...)
-	if a.buf = Spare(); a.buf == nil {
+	if a.buf = Spare(m.Size); a.buf == nil {
 		a.buf = make([]byte, 0, min(m.Size, 2*MaxInline))
 	}
 	a.open = true

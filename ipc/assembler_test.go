@@ -58,6 +58,19 @@ func TestAssembler_PutsChunksTogether(t *testing.T) {
 	}
 }
 
+// A payload of a few bytes does not keep the memory of a large one before it.
+func TestSpare_FitsWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	const most = 1000
+	for range 100 { // others take from the same pool meanwhile
+		Recycle(make([]byte, spareMax))
+		Recycle(make([]byte, 2*MaxInline))
+		if b := Spare(most); cap(b) > 2*most+MaxInline {
+			t.Fatalf("%d bytes for a payload of %d", cap(b), most)
+		}
+	}
+}
+
 func TestAssembler_Refuses(t *testing.T) {
 	t.Parallel()
 	small := func() *Assembler { return &Assembler{Max: 100} }

@@ -9,12 +9,19 @@ var spares sync.Pool // of *[]byte
 // spareMax is the capacity up to which a buffer is kept.
 const spareMax = 4 << 20
 
-// Spare returns an empty buffer, one that was given to Recycle if there is such.
-func Spare() []byte {
-	if b, ok := spares.Get().(*[]byte); ok {
-		return (*b)[:0]
+// Spare returns an empty buffer that was given to Recycle, for about n bytes: one
+// that would hold more than twice as many, and MaxInline, is left to others. It
+// returns nil if there is none.
+func Spare(n uint64) []byte {
+	b, ok := spares.Get().(*[]byte)
+	if !ok {
+		return nil
 	}
-	return nil
+	if uint64(cap(*b)) > 2*n+MaxInline {
+		spares.Put(b)
+		return nil
+	}
+	return (*b)[:0]
 }
 
 // Recycle gives a buffer away, such as the Body of a message that came in chunks,

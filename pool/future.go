@@ -83,7 +83,7 @@ func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 func (f *Future[Out]) buffer(in any) []byte {
 	if b, ok := in.([]byte); ok && len(b) > cap(f.room)-5 {
 		if len(b) > ipc.MaxInline {
-			return ipc.Spare()
+			return ipc.Spare(uint64(len(b)))
 		}
 		return make([]byte, 0, len(b)+5)
 	}
