@@ -42,6 +42,9 @@ func (g *Guardian) Start(s *Spec) (*Process, error) {
 	fail := func(op string, err error) (*Process, error) {
 		return nil, startError(s, op, err)
 	}
+	if s.Limits != nil || s.Level != Plain {
+		return nil, &StartError{Path: s.Path, Op: "confine", Detail: "limits and isolation need Linux", Err: errors.ErrUnsupported}
+	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return fail("pass", err)

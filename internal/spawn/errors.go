@@ -29,7 +29,8 @@ var (
 type StartError struct {
 	Path string // the program
 	// Op is the step that failed: "exec" and "chdir" are about the Spec,
-	// "pass" (descriptors could not be handed over) and "guardian" are not.
+	// "confine" is about its limits and level; "pass" (descriptors could not be
+	// handed over) and "guardian" are not about it.
 	Op     string
 	Detail string // figures that the error number does not tell, may be empty
 	Err    error  // a syscall.Errno where the system refused, e.g. ENOENT, EACCES, E2BIG, EMFILE

@@ -198,6 +198,8 @@ func startError(s *Spec, re started) *StartError {
 		e.Op, e.Detail = "chdir", strconv.Quote(s.Dir)
 	case opPass:
 		e.Op = "pass"
+	case opConfine:
+		e.Op, e.Detail = "confine", re.detail
 	case opClosed:
 		e.Op, e.Err = "guardian", ErrClosed
 	}

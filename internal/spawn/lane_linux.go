@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"runtime"
 	"strings"
@@ -128,11 +129,15 @@ func (l *lane) release() {
 // start executes the request. It returns a tree, or what went wrong.
 func (l *lane) start(req *request, rest []byte, memfd bool, fds []int, truncated bool) (*tree, started) {
 	fail := func(op byte, err error) (*tree, started) {
-		errno, ok := err.(syscall.Errno)
-		if !ok || errno == 0 {
-			errno = syscall.EINVAL
+		s := started{number: req.number, errno: syscall.EINVAL, op: op}
+		var errno syscall.Errno
+		if errors.As(err, &errno) && errno != 0 {
+			s.errno = errno
 		}
-		return nil, started{number: req.number, errno: errno, op: op}
+		if op == opConfine {
+			s.detail = err.Error()
+		}
+		return nil, s
 	}
 	if truncated {
 		return fail(opPass, syscall.EMFILE)
@@ -166,12 +171,22 @@ func (l *lane) start(req *request, rest []byte, memfd bool, fds []int, truncated
 		t.marker = value[strings.LastIndexByte(value, '/')+1:]
 	}
 
+	var err error
+	if t.cell, err = l.g.newCell(req.confine); err != nil {
+		return fail(opConfine, err)
+	}
 	l.g.gate.RLock()
 	defer l.g.gate.RUnlock()
 	if l.g.closing {
 		return fail(opClosed, syscall.ESHUTDOWN)
 	}
-	pid, err := syscall.ForkExec(req.path, req.argv, &syscall.ProcAttr{Dir: req.dir, Env: req.envv, Files: files, Sys: &l.sys})
+	attr := &syscall.ProcAttr{Dir: req.dir, Env: req.envv, Files: files, Sys: &l.sys}
+	var pid int
+	if t.cell == nil {
+		pid, err = syscall.ForkExec(req.path, req.argv, attr)
+	} else if pid, err = t.cell.start(l, req, attr); err != nil {
+		t.cell.close(nil)
+	}
 	if err != nil {
 		if req.dir != "" && unix.Access(req.dir, unix.X_OK) != nil || notDirectory(req.dir) {
 			return fail(opChdir, err)
@@ -249,6 +264,9 @@ func (l *lane) reap(t *tree, number uint64) {
 	}
 	r.user, r.sys = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 	r.maxRSS = usage.Maxrss << 10
+	if t.cell != nil {
+		r.ending = t.cell.close(&r.wait)
+	}
 	r.empty, r.leaked = len(left) == 0, append(left, unclear...)
 	// Before its end is known: from then on no orphan may be taken for its own. The
 	// guardian may exit only once it is told.

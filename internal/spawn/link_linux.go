@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"encoding/json"
 	"os"
 	"runtime"
 	"strconv"
@@ -25,7 +26,7 @@ func newLink(in *instance) (*link, error) {
 		return nil, err
 	}
 	defer unix.Close(theirs)
-	l := &link{in: in, file: os.NewFile(uintptr(ours), "lane"), buf: make([]byte, 50+4*maxLeaked)}
+	l := &link{in: in, file: os.NewFile(uintptr(ours), "lane"), buf: make([]byte, startedLen+maxDetail+reportLen+4*maxLeaked+maxEnding)}
 	if l.raw, err = l.file.SyscallConn(); err == nil {
 		var control syscall.RawConn
 		if control, err = in.control.SyscallConn(); err == nil {
@@ -98,15 +99,26 @@ func (l *link) sendStart(number uint64, s *Spec, marker string) error {
 	}
 	defer runtime.KeepAlive(s)
 
+	var conf []byte
+	if s.Limits != nil || s.Level != Plain {
+		c := confine{Level: s.Level, Lenient: s.Lenient}
+		if s.Limits != nil {
+			c.Limits = *s.Limits
+		}
+		var err error
+		if conf, err = json.Marshal(c); err != nil {
+			return err
+		}
+	}
 	kind := byte(msgStart)
 	if s.Brief {
 		kind = msgStartBrief
 	}
-	b := appendStrings(appendStart(make([]byte, 0, 4096), kind, number, slots), s, marker)
+	b := appendStrings(appendStart(make([]byte, 0, 4096), kind, number, conf, slots), s, marker)
 	if len(b) <= inlineMax {
 		return sendPacket(l.raw, b, rights(fds))
 	}
-	head := len(appendStart(nil, msgStart, number, slots))
+	head := len(appendStart(nil, msgStart, number, conf, slots))
 	if len(b) > execMax || len(fds) == maxFiles {
 		return &StartError{Path: s.Path, Op: "exec", Detail: s.sizes(), Err: syscall.E2BIG}
 	}
@@ -115,7 +127,7 @@ func (l *link) sendStart(number uint64, s *Spec, marker string) error {
 		return err
 	}
 	defer unix.Close(text)
-	return sendPacket(l.raw, appendStart(nil, msgStartMemfd, number, slots), rights(append(fds, text)))
+	return sendPacket(l.raw, appendStart(nil, msgStartMemfd, number, conf, slots), rights(append(fds, text)))
 }
 
 func rights(fds []int) []byte {

@@ -75,20 +75,22 @@ func TestMarker_IsFoundOnEveryLevel(t *testing.T) {
 func TestWire_RoundTrips(t *testing.T) {
 	t.Parallel()
 	spec := &Spec{Path: "/p", Dir: "/d", Argv: []string{"a", "", "c"}, Env: []string{"K=V", TreeMarker + "=old", "E="}}
-	b := appendStrings(appendStart(nil, msgStart, 77, []byte{1, 0}), spec, TreeMarker+"=new.1")
+	b := appendStrings(appendStart(nil, msgStart, 77, []byte(`{"Limits":{"PIDs":9},"Level":1}`), []byte{1, 0}), spec, TreeMarker+"=new.1")
 	r, rest, err := decodeHead(b)
 	if err == nil {
 		err = r.decodeStrings(rest)
 	}
-	want := request{number: 77, slots: []byte{1, 0}, path: "/p", dir: "/d", argv: spec.Argv, envv: []string{"K=V", "E=", TreeMarker + "=new.1"}}
+	want := request{number: 77, slots: []byte{1, 0}, path: "/p", dir: "/d", argv: spec.Argv, envv: []string{"K=V", "E=", TreeMarker + "=new.1"},
+		confine: &confine{Limits: Limits{PIDs: 9}, Level: Namespaces}}
 	if err != nil || !reflect.DeepEqual(r, want) {
 		t.Errorf("request is %+v, %v; want %+v", r, err, want)
 	}
-	s := started{5, 1234, syscall.ENOENT, opChdir}
+	s := started{5, 1234, syscall.ENOENT, opConfine, "no cgroup"}
 	if got, _, err := decodeStarted(s.append(nil)); err != nil || got != s {
 		t.Errorf("started is %+v, %v", got, err)
 	}
-	e := report{wait: 9, user: 1, sys: 2, maxRSS: 3, at: 4, empty: true, leaked: []int{7, 8}}
+	e := report{wait: 9, user: 1, sys: 2, maxRSS: 3, at: 4, empty: true, leaked: []int{7, 8},
+		ending: ending{Breach: &Breach{Resource: CPU, Limit: 5, Observed: 6, EnforcedBy: "watchdog", Evidence: "x"}, Parts: []string{"process"}}}
 	if n, got, err := decodeReport(e.append(nil, 6)); err != nil || n != 6 || !reflect.DeepEqual(got, e) {
 		t.Errorf("report is %d, %+v, %v", n, got, err)
 	}
@@ -98,7 +100,7 @@ func TestWire_RoundTrips(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(appendStrings(appendStart(nil, msgStart, 1, []byte{1}), &Spec{Path: "/p"}, TreeMarker+"=a.1"))
+	f.Add(appendStrings(appendStart(nil, msgStart, 1, []byte(`{"Level":1}`), []byte{1}), &Spec{Path: "/p"}, TreeMarker+"=a.1"))
 	f.Add(started{}.append(nil))
 	f.Add((&report{leaked: []int{1}}).append(nil, 2))
 	f.Add(appendSignal(nil, 1, 9, wholeTree))
@@ -108,7 +110,7 @@ func FuzzDecode(f *testing.F) {
 				t.Error("request without arguments")
 			}
 		}
-		if s, _, err := decodeStarted(b); err == nil && string(s.append(nil)) != string(b) {
+		if s, rest, err := decodeStarted(b); err == nil && string(s.append(nil))+string(rest) != string(b) {
 			t.Errorf("started %+v is not %x", s, b)
 		}
 		decodeReport(b)

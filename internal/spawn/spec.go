@@ -66,6 +66,14 @@ type Spec struct {
 	// other end. They stay open in this process; closing them is the caller's.
 	Files []*os.File
 
+	// Limits are in force before the program runs; nil is none. Level is how far it is
+	// kept from other processes. What this machine cannot do makes Start fail; with
+	// Lenient, parts of the level that it has not are left out, and Status.Isolation
+	// tells those that are there. Linux only.
+	Limits  *Limits
+	Level   Level
+	Lenient bool
+
 	// Brief says that the process may well end at once: Start returns when it
 	// has ended, or has run for 3 ms. It saves the caller a wake-up. Linux only.
 	Brief bool
@@ -82,6 +90,9 @@ func (s *Spec) argv() []string {
 func (s *Spec) check() *StartError {
 	if s.Path == "" {
 		return &StartError{Path: s.Path, Op: "exec", Detail: "path is empty", Err: syscall.ENOENT}
+	}
+	if s.Level > Sandbox {
+		return &StartError{Path: s.Path, Op: "confine", Detail: "level " + strconv.Itoa(int(s.Level)), Err: syscall.EINVAL}
 	}
 	if len(s.Files) > maxFiles {
 		return &StartError{Path: s.Path, Op: "pass", Detail: strconv.Itoa(len(s.Files)) + " descriptors, at most 253", Err: syscall.EINVAL}

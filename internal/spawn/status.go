@@ -29,6 +29,17 @@ type Status struct {
 	// known, only that it did.
 	Lost bool
 
+	// Breach is the limit for which the tree was killed, or under which the process
+	// ended. Nil = none.
+	Breach *Breach
+
+	// Usage is what the tree has used, where that could be measured.
+	Usage Usage
+
+	// Isolation names what kept the process from others, such as "process", "pid",
+	// "seccomp". Nil for a plain process.
+	Isolation []string
+
 	// TreeEmpty says that none of the process's descendants is left. It is
 	// false when some could not be killed within 5 s, or may not be killed by
 	// this user; Leaked has their process ids. Off Linux it says only that the

@@ -24,6 +24,7 @@ type tree struct {
 	tid    int    // the lane's thread, whose child pid is
 	marker string // its part of TreeMarker's value
 	since  int64  // CLOCK_BOOTTIME before it was started, ns
+	cell   *cell  // nil: a plain process
 }
 
 // ticks of procStat.start.

@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -12,19 +13,19 @@ import (
 // A lane carries one message per packet. Integers are little-endian; the first
 // byte is the kind. The two ends are always the same build of this package or,
 // with Options.Path, versions that agree on wireVersion.
-const wireVersion = 2
+const wireVersion = 3
 
 const (
 	// Supervisor to lane.
-	msgStart      = 'S' // number u64, slots u8, slot flags, then strings
+	msgStart      = 'S' // number u64, confine u16 and that many bytes, slots u8, slot flags, then strings
 	msgStartBrief = 'B' // as msgStart; msgStarted and msgEnded may come as one packet
 	msgStartMemfd = 'M' // as msgStart, but the strings are in the memfd that is the last descriptor
 	msgSignal     = 'K' // number u64, signal u16, scope u8
 
 	// Lane to supervisor.
-	msgStarted = 's' // number u64, pid u32, errno u32, op u8
+	msgStarted = 's' // number u64, pid u32, errno u32, op u8, detail u16 and that many bytes
 	msgExited  = 'x' // number u64
-	msgEnded   = 'e' // number u64, report
+	msgEnded   = 'e' // number u64, report, and an ending as JSON or nothing
 
 	// Guardian to supervisor, on control.
 	msgReady   = 'r' // version u8
@@ -40,6 +41,7 @@ const (
 	opChdir
 	opPass
 	opClosed
+	opConfine
 )
 
 // inlineMax bounds a message that goes through the socket. More travels in a
@@ -51,7 +53,10 @@ const inlineMax = 16 << 10
 const execMax = 8 << 20
 
 // maxLeaked bounds the ids listed in an end report.
-const maxLeaked = 256
+const maxLeaked = 255
+
+// maxEnding bounds an ending as JSON.
+const maxEnding = 4 << 10
 
 var errWire = errors.New("malformed lane message")
 
@@ -61,12 +66,15 @@ type request struct {
 	slots      []byte // 1: the next descriptor of the message, 0: the null device
 	path, dir  string
 	argv, envv []string
+	confine    *confine // nil: a plain process
 }
 
 // appendStart encodes everything but the strings.
-func appendStart(b []byte, kind byte, number uint64, slots []byte) []byte {
+func appendStart(b []byte, kind byte, number uint64, confine, slots []byte) []byte {
 	b = append(b, kind)
 	b = binary.LittleEndian.AppendUint64(b, number)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(confine)))
+	b = append(b, confine...)
 	b = append(b, byte(len(slots)))
 	return append(b, slots...)
 }
@@ -106,12 +114,24 @@ func isMarker(kv string) bool {
 
 // decodeHead reads what appendStart wrote and returns what follows it.
 func decodeHead(b []byte) (r request, rest []byte, err error) {
-	if len(b) < 10 || len(b) < 10+int(b[9]) {
+	const fixed = 11
+	if len(b) < fixed {
 		return r, nil, errWire
 	}
 	r.number = binary.LittleEndian.Uint64(b[1:])
-	n := 10 + int(b[9])
-	r.slots = b[10:n]
+	n := int(binary.LittleEndian.Uint16(b[9:]))
+	if b = b[fixed:]; len(b) < n+1 || len(b) < n+1+int(b[n]) {
+		return r, nil, errWire
+	}
+	if n > 0 {
+		r.confine = new(confine)
+		if err := json.Unmarshal(b[:n], r.confine); err != nil {
+			return r, nil, errWire
+		}
+	}
+	b = b[n:]
+	n = 1 + int(b[0])
+	r.slots = b[1:n]
 	return r, b[n:], nil
 }
 
@@ -171,16 +191,23 @@ type started struct {
 	pid    int
 	errno  syscall.Errno
 	op     byte
+	detail string // for people; with an error only
 }
 
-const startedLen = 18
+const startedLen = 20
+
+// maxDetail bounds the detail of an error.
+const maxDetail = 1 << 10
 
 func (s started) append(b []byte) []byte {
 	b = append(b, msgStarted)
 	b = binary.LittleEndian.AppendUint64(b, s.number)
 	b = binary.LittleEndian.AppendUint32(b, uint32(s.pid))
 	b = binary.LittleEndian.AppendUint32(b, uint32(s.errno))
-	return append(b, s.op)
+	b = append(b, s.op)
+	detail := s.detail[:min(len(s.detail), maxDetail)]
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(detail)))
+	return append(b, detail...)
 }
 
 // decodeStarted returns what follows it in the packet, too.
@@ -192,7 +219,12 @@ func decodeStarted(b []byte) (s started, rest []byte, err error) {
 	s.pid = int(binary.LittleEndian.Uint32(b[9:]))
 	s.errno = syscall.Errno(binary.LittleEndian.Uint32(b[13:]))
 	s.op = b[17]
-	return s, b[startedLen:], nil
+	n := startedLen + int(binary.LittleEndian.Uint16(b[18:]))
+	if len(b) < n || n > startedLen+maxDetail {
+		return s, nil, errWire
+	}
+	s.detail = string(b[startedLen:n])
+	return s, b[n:], nil
 }
 
 // report is what a lane tells about a process that has ended.
@@ -203,7 +235,10 @@ type report struct {
 	at        int64 // CLOCK_MONOTONIC, ns
 	empty     bool
 	leaked    []int
+	ending    ending
 }
+
+const reportLen = 51
 
 func (r *report) append(b []byte, number uint64) []byte {
 	b = append(b, msgEnded)
@@ -215,14 +250,22 @@ func (r *report) append(b []byte, number uint64) []byte {
 	} else {
 		b = append(b, 0)
 	}
-	for _, pid := range r.leaked[:min(len(r.leaked), maxLeaked)] {
+	leaked := r.leaked[:min(len(r.leaked), maxLeaked)]
+	b = append(b, byte(len(leaked)))
+	for _, pid := range leaked {
 		b = binary.LittleEndian.AppendUint32(b, uint32(pid))
+	}
+	if e := &r.ending; e.Breach != nil || e.Usage != (Usage{}) || e.Parts != nil {
+		text, err := json.Marshal(e)
+		if err == nil && len(text) <= maxEnding {
+			b = append(b, text...)
+		}
 	}
 	return b
 }
 
 func decodeReport(b []byte) (number uint64, r report, err error) {
-	if len(b) < 50 || b[0] != msgEnded || (len(b)-50)%4 != 0 {
+	if len(b) < reportLen || b[0] != msgEnded || len(b) < reportLen+4*int(b[reportLen-1]) {
 		return 0, r, errWire
 	}
 	u := func(i int) uint64 { return binary.LittleEndian.Uint64(b[1+8*i:]) }
@@ -230,8 +273,15 @@ func decodeReport(b []byte) (number uint64, r report, err error) {
 	r.user, r.sys = time.Duration(u(2)), time.Duration(u(3))
 	r.maxRSS, r.at = int64(u(4)), int64(u(5))
 	r.empty = b[49] == 1
-	for rest := range slices.Chunk(b[50:], 4) {
+	rest := b[reportLen:]
+	for range int(b[reportLen-1]) {
 		r.leaked = append(r.leaked, int(binary.LittleEndian.Uint32(rest)))
+		rest = rest[4:]
+	}
+	if len(rest) > 0 {
+		if err := json.Unmarshal(rest, &r.ending); err != nil {
+			return 0, r, errWire
+		}
 	}
 	return u(0), r, nil
 }
@@ -244,6 +294,7 @@ func (r *report) status(now time.Time, clock int64) Status {
 		User: r.user, System: r.sys, MaxRSS: r.maxRSS,
 		End:       now.Add(-time.Duration(clock - r.at)),
 		TreeEmpty: r.empty, Leaked: r.leaked,
+		Breach: r.ending.Breach, Usage: r.ending.Usage, Isolation: r.ending.Parts,
 	}
 	if r.wait.Signaled() {
 		s.Signal, s.Core = r.wait.Signal(), r.wait.CoreDump()

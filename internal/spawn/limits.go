@@ -1,0 +1,90 @@
+package spawn
+
+import "time"
+
+// Limits bound what a process and its descendants may use: all of them together,
+// where nothing else is said. A zero field is no limit. Whoever exceeds one is
+// killed with its tree, and Status.Breach says so.
+type Limits struct {
+	Memory   int64         `json:",omitempty"` // resident bytes
+	CPU      time.Duration `json:",omitempty"` // CPU time since the start, or since Mark
+	PIDs     int           `json:",omitempty"` // processes and threads
+	Files    int           `json:",omitempty"` // open descriptors of each process
+	FileSize int64         `json:",omitempty"` // bytes of each file that it writes
+}
+
+// Resources that can be limited, as job files and reports name them.
+const (
+	Memory   = "memory"
+	CPU      = "cpu"
+	PIDs     = "pids"
+	Files    = "files"
+	FileSize = "file_size"
+)
+
+// Breach is a limit that was exceeded.
+type Breach struct {
+	Resource string // Memory, CPU, …
+	// Limit is what was allowed and Observed what was seen, which may be equal where
+	// the kernel let nothing more happen: bytes, a number, or nanoseconds.
+	Limit, Observed int64
+	EnforcedBy      string // such as "cgroup v2", "cgroup v1", "rlimit", "watchdog"
+	Evidence        string // what that was concluded from, for people
+}
+
+// Usage is what a tree has used since its start, or since Mark. What is not known
+// is zero, and has no source.
+type Usage struct {
+	CPU        time.Duration `json:",omitempty"`
+	CPUSource  string        `json:",omitempty"`
+	Peak       int64         `json:",omitempty"` // largest resident memory of the whole tree, in bytes
+	PeakSource string        `json:",omitempty"`
+}
+
+// Level is how far a process is kept from the others. Each one has all that the
+// ones before it have.
+type Level uint8
+
+const (
+	// Plain is a session of its own, no descriptors but those given, no core dumps.
+	Plain Level = iota
+	// Namespaces adds user, pid, net, ipc, uts and mount namespaces.
+	Namespaces
+	// Sandbox adds no_new_privs, Landlock, seccomp, and a user id of its own where
+	// the supervisor is root.
+	Sandbox
+)
+
+// levelNames are those of the job file.
+var levelNames = [...]string{"process", "namespaces", "sandbox"}
+
+func (l Level) String() string {
+	if int(l) < len(levelNames) {
+		return levelNames[l]
+	}
+	return "unknown"
+}
+
+// ParseLevel reads the name of a level.
+func ParseLevel(s string) (Level, bool) {
+	for i, name := range levelNames {
+		if s == name {
+			return Level(i), true
+		}
+	}
+	return Plain, false
+}
+
+// confine is what a start request says beyond a plain process.
+type confine struct {
+	Limits  Limits `json:",omitzero"`
+	Level   Level  `json:",omitempty"`
+	Lenient bool   `json:",omitempty"`
+}
+
+// ending is what an end report says beyond a plain process.
+type ending struct {
+	Breach *Breach  `json:",omitempty"`
+	Usage  Usage    `json:",omitzero"`
+	Parts  []string `json:",omitempty"` // see Status.Isolation
+}
