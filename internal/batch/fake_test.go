@@ -26,6 +26,7 @@ type fake struct {
 	auto func(in *Instance) *pool.Result
 
 	tasks []string
+	mute  bool // tells of no start
 
 	mu     sync.Mutex
 	o      Observer
@@ -56,7 +57,9 @@ func (f *fake) Submit(in *Instance, o Observer) error {
 	f.open[in.Label()] = in
 	f.most = max(f.most, len(f.open))
 	f.mu.Unlock()
-	o.Started(in, Attempt{Number: 1, Slot: 1, PID: 100})
+	if !f.mute {
+		o.Started(in, Attempt{Number: 1, Slot: 1, PID: 100})
+	}
 	if f.auto != nil {
 		if res := f.auto(in); res != nil {
 			f.end(in.Label(), res)

@@ -181,7 +181,7 @@ func output(j *pool.Job, stderr bool, p []byte) {
 func done(j *pool.Job, r *pool.Result) {
 	x := j.Tag.(*local)
 	switch {
-	case r.Attempt <= 1 && (x.shut || r.Outcome == pool.Cancelled && r.Evidence == unstarted):
+	case r.Attempt <= 1 && !x.ran && (x.shut || r.Outcome == pool.Cancelled && r.Evidence == unstarted):
 		x.o.Dropped(x.in)
 		return
 	case x.shut:

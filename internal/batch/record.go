@@ -84,11 +84,12 @@ func (r *run) leaked(res *pool.Result) {
 
 // noWorker ends an instance for which no worker could be started: the first one
 // is skipped and halts the run, the others were never started. It reports false
-// for one that had an attempt before.
+// for one that had an attempt before, or of whose start was told though its worker
+// has given it back.
 func (r *run) noWorker(in *Instance, res *pool.Result) bool {
 	r.stop(finishing, func() { r.end.halted = res.Evidence })
 	r.mu.Lock()
-	first := !r.noStart
+	first, told := !r.noStart, in.active
 	r.noStart = true
 	r.mu.Unlock()
 	switch {
@@ -96,6 +97,8 @@ func (r *run) noWorker(in *Instance, res *pool.Result) bool {
 		res.Outcome, res.Which = pool.Cancelled, ""
 	case first:
 		res.Outcome, res.Which = skipped, ""
+	case told:
+		res.Outcome, res.Which = pool.Cancelled, ""
 	default:
 		r.Dropped(in)
 		return true
