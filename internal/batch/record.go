@@ -43,7 +43,6 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 	if res.PID > 0 {
 		r.meter.Observe(res.Wall)
 	}
-	r.leaked(res)
 	js.ran = js.ran || in != nil && res.Outcome != skipped
 	js.learn(in, res)
 	if !harmless(res) {
@@ -72,13 +71,6 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 func (r *run) countBad(js *jobState, n int64) {
 	if !js.plan.job.AllowFailure {
 		r.counts += n
-	}
-}
-
-// leaked remembers processes that could not be ended. The caller holds mu.
-func (r *run) leaked(res *pool.Result) {
-	if len(res.Leaked) > 0 {
-		r.leaks = append(r.leaks, res.Leaked...)
 	}
 }
 
