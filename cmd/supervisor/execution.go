@@ -331,7 +331,7 @@ func (e *execution) execute() error {
 		guardian = cfg.Settings.StockWorker[0]
 	}
 	g, err := spawn.Open(spawn.Options{
-		Path: guardian, Exclusive: true, Hold: e.hold,
+		Path: guardian, Exclusive: true, Hold: e.hold, Records: recordsFolder(),
 		Logger: func(msg string, kv ...any) { log.Warn(msg, kv...) },
 	})
 	if err != nil {
