@@ -50,7 +50,7 @@ func (e *execution) start() error {
 		return err
 	}
 	var err error
-	if e.threads, err = asThreads(c.String("isolation"), cfg.File); err != nil {
+	if e.threads, err = isolate(c.String("isolation"), cfg.File, c.Command.Name == "run"); err != nil {
 		return e.refuse(err)
 	}
 	if path := besideWorker(); path != "" {

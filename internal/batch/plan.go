@@ -47,6 +47,8 @@ type plan struct {
 
 	timeout   time.Duration
 	killAfter time.Duration
+	limits    *pool.Limits // nil = none
+	level     pool.Level
 	command   []string // of the worker; Kind Task
 	start     time.Duration
 	workers   pool.Program  // what all workers of the job have in common; Kind Task
@@ -110,10 +112,13 @@ func (pl *planner) plan(j *config.Job) (*plan, error) {
 		job: j, vars: pl.file.Vars, root: pl.root, programs: &pl.programs,
 		file: pl.file.Path, given: pl.settings.Vars,
 		many:      j.Foreach != nil || j.Matrix != nil,
-		env:       pl.base(j.InheritEnv),
 		timeout:   j.Timeout,
 		killAfter: j.KillAfter,
 	}
+	if err := p.confine(); err != nil {
+		return nil, err
+	}
+	p.env = pl.base(p.inherits())
 	for f := j.Foreach; f != nil && f.Source == config.FromJob && p.depth < maxDepth; f = f.Of.Foreach {
 		p.depth++
 	}
@@ -212,6 +217,7 @@ func (p *plan) worker(s *Settings) error {
 		}
 	}
 	p.workers.Command, p.workers.StartTimeout = p.command, p.start
+	p.workers.Limits, p.workers.Isolation, p.workers.Lenient = p.limits, p.level, !p.job.RequireIsolation
 	if !p.fixedEnv || !steady(p.job.Cwd) || len(p.job.Uses) > 0 {
 		return nil
 	}
@@ -357,6 +363,7 @@ func (p *plan) process(c *pool.Command, in *Instance, attempt, slot int) error {
 		return err
 	}
 	c.OKExit = p.job.OkExit
+	c.Limits, c.Isolation, c.Lenient = p.limits, p.level, !p.job.RequireIsolation
 	if p.job.Stdin == nil {
 		return nil
 	}
@@ -405,10 +412,10 @@ const maxPrograms = 1024
 
 // get gives the program of a job whose workers differ from proto by env and dir.
 func (c *programs) get(proto *pool.Program, w *config.Worker, env []string, dir string) *pool.Program {
-	if p := c.last; p != nil && c.of == w && p.Dir == dir && slices.Equal(p.Command, proto.Command) && slices.Equal(p.Env, env) {
+	if p := c.last; p != nil && c.of == w && p.Dir == dir && alike(p, proto) && slices.Equal(p.Env, env) {
 		return p
 	}
-	key := fmt.Sprintf("%p", w) + "\x00" + strings.Join(proto.Command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir
+	key := fmt.Sprintf("%p %s", w, confined(proto)) + "\x00" + strings.Join(proto.Command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir
 	p := c.known[key]
 	if p == nil {
 		if c.known == nil || len(c.known) >= maxPrograms {
