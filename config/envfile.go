@@ -7,7 +7,7 @@ import (
 )
 
 // MaxEnvFile is the largest file of variables that is read, in bytes.
-const MaxEnvFile = 1 << 20
+const MaxEnvFile = 256 << 10
 
 // EnvEntry is a variable of an environment with its value.
 type EnvEntry struct{ Name, Value string }

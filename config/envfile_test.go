@@ -47,7 +47,7 @@ func TestEnvFile_MistakesNameTheLineAndShowNoValue(t *testing.T) {
 		{"ITEM_X=hunter2\n", "x.env:1: ITEM_X is set by the supervisor itself"},
 		{"A=hunter2\x00\n", "x.env:1: the value of A holds a NUL byte"},
 		{"A=1\nexport hunter2\nhunter2\n", "x.env:2: want NAME=VALUE: the line has no =\nx.env:3: want NAME=VALUE: the line has no ="},
-		{strings.Repeat("#", MaxEnvFile+1), "x.env:1: a file of variables has at most 1024 KiB"},
+		{strings.Repeat("#", MaxEnvFile+1), "x.env:1: a file of variables has at most 256 KiB"},
 	} {
 		_, err := ParseEnvFile("x.env", []byte(c.src))
 		var errs Errors
