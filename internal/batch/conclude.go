@@ -62,7 +62,7 @@ func (r *run) report(closing Closing) *Report {
 		Isolation:  closing.Isolation,
 		Supervisor: Own{PeakRSS: peakRSS()},
 		Leaked:     leaked,
-		Halted:     r.end.halted,
+		Halted:     r.mask.Text(r.end.halted),
 		First:      r.fails.first,
 	}
 	rep.Totals.WorkersLost = closing.WorkersLost

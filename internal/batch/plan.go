@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/mask"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/pool"
 )
@@ -23,6 +24,9 @@ type Settings struct {
 	Env []config.Field
 	// Vars are those of the file's variables that were given another value.
 	Vars []config.Field
+	// Secrets are those of the file, as OpenSecrets gives them; nil = there are none, or
+	// they are not open yet.
+	Secrets *Secrets
 	// StockWorker is the argv of the stock worker. Nil = this program again.
 	StockWorker []string
 	// Timeout of an attempt where the job says none; 0 = none.
@@ -56,6 +60,7 @@ type plan struct {
 	depth     int           // how many jobs stand behind it by `from`
 	programs  *programs
 	keyBase   []byte
+	mask      *mask.Masker // hides the secrets of the run; nil = there are none
 }
 
 // maxCombos bounds how many combinations of a matrix are kept expanded; config
@@ -73,19 +78,31 @@ type planner struct {
 	settings *Settings
 	root     string
 	environ  []string
-	bases    map[*config.InheritEnv][]string
+	bases    map[base][]string
 	programs programs
 }
 
-// newPlans works out all jobs of a file.
+// base is what decides which environment instances begin with.
+type base struct {
+	inherit *config.InheritEnv
+	secrets *config.Secret // the first of those of a job, nil = none
+	files   *config.EnvFile
+}
+
+// newPlans works out all jobs of a file. It opens the secrets if nobody has.
 func newPlans(f *config.File, s *Settings) ([]*plan, error) {
 	root, err := filepath.Abs(f.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("folder of %s: %w", f.Path, err)
 	}
-	pl := &planner{file: f, settings: s, root: root, environ: s.Environ, bases: make(map[*config.InheritEnv][]string)}
+	pl := &planner{file: f, settings: s, root: root, environ: s.Environ, bases: make(map[base][]string)}
 	if pl.environ == nil {
 		pl.environ = os.Environ()
+	}
+	if s.Secrets == nil {
+		if s.Secrets, err = OpenSecrets(f, s); err != nil {
+			return nil, err
+		}
 	}
 	plans := make([]*plan, len(f.Jobs))
 	for i, j := range f.Jobs {
@@ -96,14 +113,23 @@ func newPlans(f *config.File, s *Settings) ([]*plan, error) {
 	return plans, nil
 }
 
-// base gives what the instances of jobs with the same inheritance have in their
-// environment. Nothing is to be appended to it in place.
-func (pl *planner) base(which *config.InheritEnv) []string {
-	if env, ok := pl.bases[which]; ok {
+// base gives what the instances of jobs that inherit the same, and share their secrets
+// and files of variables, have in their environment. Nothing is to be appended to it in
+// place.
+func (pl *planner) base(which *config.InheritEnv, j *config.Job) []string {
+	key := base{inherit: which}
+	if len(j.Secrets) > 0 {
+		key.secrets = &j.Secrets[0]
+	}
+	if len(j.EnvFiles) > 0 {
+		key.files = &j.EnvFiles[0]
+	}
+	if env, ok := pl.bases[key]; ok {
 		return env
 	}
-	env := slices.Clip(append(inherited(pl.environ, which), varsEnv(pl.file.Vars)...))
-	pl.bases[which] = env
+	env := append(inherited(pl.environ, which), varsEnv(pl.file.Vars)...)
+	env = slices.Clip(pl.settings.Secrets.appendEnv(env, j))
+	pl.bases[key] = env
 	return env
 }
 
@@ -114,11 +140,12 @@ func (pl *planner) plan(j *config.Job) (*plan, error) {
 		many:      j.Foreach != nil || j.Matrix != nil,
 		timeout:   j.Timeout,
 		killAfter: j.KillAfter,
+		mask:      pl.settings.Secrets.Masker(),
 	}
 	if err := p.confine(); err != nil {
 		return nil, err
 	}
-	p.env = pl.base(p.inherits())
+	p.env = pl.base(p.inherits(), j)
 	for f := j.Foreach; f != nil && f.Source == config.FromJob && p.depth < maxDepth; f = f.Of.Foreach {
 		p.depth++
 	}

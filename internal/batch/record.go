@@ -16,6 +16,8 @@ import (
 // printed, and then told as an event. in is nil for a job whose instances are not
 // known.
 func (r *run) record(in *Instance, js *jobState, res *pool.Result) {
+	res, done := r.hidden(res)
+	defer done()
 	r.pass(in, js, res)
 	r.count(in, js, res)
 	if r.cfg.OutputDir != nil && in != nil {
@@ -48,7 +50,7 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 	if !harmless(res) {
 		js.notOK++
 		r.countBad(js, 1)
-		r.fails.add(in, js.plan.job.ID, res)
+		r.fails.add(in.face(), js.plan.job.ID, res)
 		if res.Outcome == pool.Internal {
 			r.end.internal = true
 		}
@@ -103,7 +105,7 @@ func (r *run) compose(e *entry, in *Instance, js *jobState, res *pool.Result) {
 	e.in = in
 	if in != nil && in.Job.Stdout == nil {
 		e.stdout, e.stderr = &res.Stdout, &res.Stderr
-		e.quiet = !r.shows || r.flowEnds(in)
+		e.quiet = !r.shows || r.flowEnds(in, cutOff(res))
 		if r.shows && hasResult(in, res) {
 			e.line = appendResult(e.line, res)
 		}
@@ -124,7 +126,7 @@ func (r *run) compose(e *entry, in *Instance, js *jobState, res *pool.Result) {
 		return
 	}
 	if in != nil {
-		e.event = endEvent(in, res)
+		e.event = endEvent(in.face(), res)
 		return
 	}
 	o := newEvent("job.end", time.Now())
@@ -202,7 +204,7 @@ func (r *run) note(in *Instance, js *jobState, res *pool.Result) []byte {
 	if n, known := js.plan.known(); js.unmet != nil && known && n > 1 {
 		return fmt.Appendf(nil, "supervisor: %s: %s instances skipped: %s\n", js.plan.job.ID, text.Number(n), res.Evidence)
 	}
-	line := "supervisor: " + failureNote(in, js.plan.job.ID, res, !r.shows)
+	line := "supervisor: " + failureNote(in.face(), js.plan.job.ID, res, !r.shows)
 	if in != nil && !consequence(res) {
 		if again := in.plan.reproduce(in); again != "" {
 			line += "\n    to reproduce it: " + again

@@ -266,12 +266,18 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Hid reports whether anything was hidden so far.
+func (w *Writer) Hid() bool { return w.s.Hid() }
+
 // Close writes what was held back.
-func (w *Writer) Close() error {
+func (w *Writer) Close() error { return w.End(false) }
+
+// End is Close for a text that may have been cut; see Stream.End.
+func (w *Writer) End(cut bool) error {
 	if w.s == nil {
 		return nil
 	}
-	w.buf = w.s.End(w.buf[:0], false)
+	w.buf = w.s.End(w.buf[:0], cut)
 	if len(w.buf) == 0 {
 		return nil
 	}

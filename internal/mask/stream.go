@@ -12,6 +12,7 @@ type Stream struct {
 	from int
 	hide []span // what is to be hidden of it, in order, apart from each other
 	shut bool   // what came out last is a Shown
+	hid  bool
 }
 
 // span is a stretch of held.
@@ -77,7 +78,7 @@ func (s *Stream) release(dst []byte, to int) []byte {
 		}
 		if !s.shut {
 			dst = append(dst, Shown...)
-			s.shut = true
+			s.shut, s.hid = true, true
 		}
 		if x := s.hide[0]; x.to > to {
 			s.from = to
@@ -99,6 +100,9 @@ func (s *Stream) release(dst []byte, to int) []byte {
 	}
 	return dst
 }
+
+// Hid reports whether anything was hidden since the Stream was made.
+func (s *Stream) Hid() bool { return s != nil && s.hid }
 
 // End appends what was held back, and the Stream may be used for another text. With
 // cut the text ended against the will of who wrote it: if it ends with half a value or
