@@ -7,6 +7,7 @@ const (
 	Program = ""       // not started by a supervisor
 	Worker  = "worker" // serves a link on In and Out
 	Guard   = "guard"  // the parent of a supervisor's children
+	Jail    = "jail"   // confines itself and then executes a guardian's child
 )
 
 // Environment variables that give a process its role, and tell a worker who has
@@ -14,6 +15,7 @@ const (
 const (
 	WorkerMarker = "MULTIPROC_WORKER"
 	GuardMarker  = "MULTIPROC_GUARD"
+	JailMarker   = "MULTIPROC_JAIL"
 	OriginMarker = "MULTIPROC_ORIGIN"
 )
 
@@ -35,6 +37,11 @@ var (
 	// Control and Parent are a guardian's control socket and the pidfd of its
 	// supervisor. -1 in any other role.
 	Control, Parent = -1, -1
+
+	// Spec and Report are a jail stub's: the file that says what it has to do, and
+	// the socket on which it tells what went wrong. Both are close-on-exec. -1 in any
+	// other role.
+	Spec, Report = -1, -1
 
 	// Err says why a process that carries a marker cannot fill its role: the
 	// marker is malformed, or a descriptor it names is not open. The
@@ -60,7 +67,19 @@ func init() {
 			return
 		}
 		Control, Parent = fields.ctl, fields.parent
-		Err = adoptGuard()
+		Err = adopt(Control, Parent)
+		return
+	}
+	if v, ok := syscall.Getenv(JailMarker); ok {
+		Role = Jail
+		clearMarkers()
+		fields, ok := parse(v)
+		if !ok || fields.spec < 0 || fields.report < 0 {
+			Err = &markerError{JailMarker, v}
+			return
+		}
+		Spec, Report = fields.spec, fields.report
+		Err = adopt(Spec, Report)
 		return
 	}
 	if v, ok := syscall.Getenv(WorkerMarker); ok {
@@ -80,16 +99,17 @@ func clearMarkers() {
 	// The only errors are about the name, which is a valid constant.
 	_ = syscall.Unsetenv(WorkerMarker)
 	_ = syscall.Unsetenv(GuardMarker)
+	_ = syscall.Unsetenv(JailMarker)
 	_ = syscall.Unsetenv(OriginMarker)
 }
 
 // marker is a parsed marker; -1 stands for a key that is absent.
-type marker struct{ out, page, ctl, parent int }
+type marker struct{ out, page, ctl, parent, spec, report int }
 
 // parse reads "key=number key=number". Keys it does not know are skipped, so
 // that a newer supervisor can offer more to an older program.
 func parse(s string) (m marker, ok bool) {
-	m = marker{-1, -1, -1, -1}
+	m = marker{-1, -1, -1, -1, -1, -1}
 	for i := 0; i < len(s); {
 		if s[i] == ' ' {
 			i++
@@ -124,6 +144,10 @@ func parse(s string) (m marker, ok bool) {
 			m.ctl = value
 		case "parent":
 			m.parent = value
+		case "spec":
+			m.spec = value
+		case "report":
+			m.report = value
 		}
 	}
 	return m, true

@@ -46,9 +46,9 @@ func divert(out, page int) error {
 	return nil
 }
 
-// adoptGuard keeps the guardian's own descriptors from its children.
-func adoptGuard() error {
-	for _, fd := range []int{Control, Parent} {
+// adopt keeps the role's own descriptors from this process's children.
+func adopt(fds ...int) error {
+	for _, fd := range fds {
 		if err := isOpen(fd); err != nil {
 			return err
 		}

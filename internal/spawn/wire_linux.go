@@ -66,6 +66,7 @@ type request struct {
 	slots      []byte // 1: the next descriptor of the message, 0: the null device
 	path, dir  string
 	argv, envv []string
+	strings    []byte   // these four as they came, for a stub
 	confine    *confine // nil: a plain process
 }
 
@@ -135,8 +136,10 @@ func decodeHead(b []byte) (r request, rest []byte, err error) {
 	return r, b[n:], nil
 }
 
-// decodeStrings reads what appendStrings wrote. The strings are copies.
+// decodeStrings reads what appendStrings wrote. The strings are copies; b is kept,
+// too.
 func (r *request) decodeStrings(b []byte) error {
+	r.strings = b
 	// One copy for all strings: they live and die together.
 	all := string(b)
 	next := func() (v string, ok bool) {
