@@ -2,15 +2,15 @@ package spawn
 
 import "time"
 
-// watchdog calls a function when it was not fed for a time.
-type watchdog struct {
+// patience calls a function when it was not fed for a time.
+type patience struct {
 	timer *time.Timer
 	after time.Duration
 }
 
-func newWatchdog(after time.Duration, f func()) *watchdog {
-	return &watchdog{time.AfterFunc(after, f), after}
+func newPatience(after time.Duration, f func()) *patience {
+	return &patience{time.AfterFunc(after, f), after}
 }
 
-func (w *watchdog) feed() { w.timer.Reset(w.after) }
-func (w *watchdog) stop() { w.timer.Stop() }
+func (w *patience) feed() { w.timer.Reset(w.after) }
+func (w *patience) stop() { w.timer.Stop() }

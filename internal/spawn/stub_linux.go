@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -228,10 +227,4 @@ func (r rlimits) set() error {
 		}
 	}
 	return nil
-}
-
-// treeNumber splits the marker of a tree into the nonce of its guardian and its
-// number there.
-func treeNumber(marker string) (nonce, number string, ok bool) {
-	return strings.Cut(marker, ".")
 }
