@@ -43,6 +43,9 @@ func killFolder(dir string) {
 		found := false
 		_ = eachFolder(dir, func(dir string) {
 			for _, pid := range processes(dir) {
+				if pid == os.Getpid() {
+					continue // a thread that could not leave
+				}
 				found = unix.Kill(pid, unix.SIGKILL) == nil || found
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,8 +46,14 @@ type Group struct {
 	joins []int    // files that a process has to write 0 to
 
 	limit int64 // of memory, in version 1; 0 = none there
+	pids  int64 // its limit, in version 1; 0 = none there
+	in    map[*branch]string
 
 	cpu, peak, oom, forks file
+
+	// ended are the events as of the first Kill that had to forbid forks, each of which
+	// then counts as one that failed for the limit.
+	ended atomic.Pointer[Events]
 }
 
 // file is one that is read again and again. fd is -1 if there is none.
@@ -109,6 +116,7 @@ func (g *Group) make(l Limits) error {
 		}
 	}
 	made := make(map[*branch]string)
+	g.in = made
 	// A process that has to join one may as well join them all: so the memory of one
 	// with a limit of pids is known.
 	if t.v2 == nil || t.By(memory) == V1 && l.Memory > 0 || t.By(pids) == V1 && l.PIDs > 0 {
@@ -140,6 +148,7 @@ func (g *Group) make(l Limits) error {
 			return err
 		}
 		g.forks.open(dir, "pids.events", V1)
+		g.pids = int64(l.PIDs)
 	}
 	if dir := made[t.v1[cpuacct]]; dir != "" && g.cpu.fd < 0 {
 		g.cpu.open(dir, "cpuacct.usage", V1)
@@ -235,6 +244,48 @@ func (g *Group) Dir() int {
 // group's.
 func (g *Group) Joins() []int { return g.joins }
 
+// CanEnter reports whether all that a process would have to join is of version 1, where
+// threads are members of their own: what a thread starts while it is in is in, too, and
+// need not join.
+func (g *Group) CanEnter() bool {
+	for b := range g.in {
+		if b.home < 0 {
+			return false
+		}
+	}
+	return len(g.in) > 0 && (g.v2 < 0 || g.tree.v2.canClone)
+}
+
+// Enter makes the calling thread a member in version 1, until Leave. Nobody may Kill the
+// group meanwhile. On an error Leave is to be called all the same.
+func (g *Group) Enter() error {
+	// It counts as a task itself.
+	if g.pids > 0 {
+		if err := limit(g.in[g.tree.v1[pids]], "pids.max", g.pids+1); err != nil {
+			return err
+		}
+	}
+	for b, dir := range g.in {
+		if err := write(filepath.Join(dir, "tasks"), "0"); err != nil {
+			return fmt.Errorf("enter control group %s: %w", filepath.Base(b.dir), err)
+		}
+	}
+	return nil
+}
+
+// Leave moves the calling thread back to the groups of this process.
+func (g *Group) Leave() error {
+	for b, dir := range g.in {
+		if _, err := unix.Write(b.home, []byte("0")); err != nil {
+			return fmt.Errorf("leave control group %s: %w", dir, err)
+		}
+	}
+	if g.pids > 0 {
+		return limit(g.in[g.tree.v1[pids]], "pids.max", g.pids)
+	}
+	return nil
+}
+
 // Path is what a member's cgroup file in /proc ends with, in each line that is about
 // this group.
 func (g *Group) Path() string { return "/" + prefix + g.tree.name + "/" + g.name }
@@ -267,8 +318,11 @@ func (g *Group) ResetPeak() bool {
 	return err == nil
 }
 
-// Events reads the counters.
+// Events reads the counters. After Kill they need not change any more.
 func (g *Group) Events() (e Events) {
+	if ended := g.ended.Load(); ended != nil {
+		return *ended
+	}
 	var b [512]byte
 	text := g.oom.read(b[:])
 	e.OOMKills, e.AtLimit = field(text, "oom_kill"), field(text, "oom")
@@ -287,11 +341,13 @@ func (g *Group) EventFiles() (memory, pids string) { return g.oom.name, g.forks.
 // Kill kills all processes of the group, those too that fork meanwhile. They end a
 // moment later: see Populated.
 func (g *Group) Kill() {
+	if g.v2 >= 0 && write(filepath.Join(g.dirs[0], "cgroup.kill"), "1") == nil {
+		return // who is in the others is in this one
+	}
+	e := g.Events()
+	g.ended.CompareAndSwap(nil, &e)
 	for _, dir := range g.dirs {
 		killFolder(dir)
-		if dir == g.dirs[0] && g.v2 >= 0 {
-			return // who is in the others is in this one
-		}
 	}
 }
 

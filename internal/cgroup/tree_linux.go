@@ -57,6 +57,7 @@ type Tree struct {
 // branch is a tree's folder in one hierarchy.
 type branch struct {
 	dir      string
+	home     int      // version 1: the tasks file of this process's own group, -1 in version 2
 	lock     int      // holds the lock
 	limits   []string // controllers that limit here
 	canClone bool     // version 2: a process can be started in a group
@@ -111,6 +112,9 @@ func Open(name string, c Config) (*Tree, error) {
 					continue
 				}
 				made[dir] = b
+				if b.home, err = unix.Open(filepath.Join(p.own, "tasks"), unix.O_WRONLY|unix.O_CLOEXEC, 0); err != nil {
+					b.home = -1
+				}
 				if r == memory {
 					// Only old kernels have a choice.
 					_ = write(filepath.Join(dir, "memory.use_hierarchy"), "1")
@@ -169,15 +173,6 @@ func (t *Tree) By(resource string) string {
 // Why tells for people why nothing limits a resource, "" if something does.
 func (t *Tree) Why(resource string) string { return t.why[resource] }
 
-// Groups tells whether one group holds all the processes, for Kill, and by which
-// version: V2 or V1.
-func (t *Tree) Groups() string {
-	if t.v2 != nil {
-		return V2
-	}
-	return V1
-}
-
 // makeBranch makes the folder of a tree, and locks it.
 func makeBranch(parent, name string) (*branch, error) {
 	removeStale(parent, name)
@@ -195,7 +190,7 @@ func makeBranch(parent, name string) (*branch, error) {
 		}
 		if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil {
 			if _, err := os.Lstat(dir); err == nil {
-				return &branch{dir: dir, lock: fd}, nil
+				return &branch{dir: dir, lock: fd, home: -1}, nil
 			}
 		}
 		// Somebody took it for stale: it is removed at once, since it is empty.
@@ -440,6 +435,9 @@ func (t *Tree) Remove(wait time.Duration) error {
 		}
 		if b.leaf != "" {
 			leave(filepath.Dir(b.leaf), b.leaf)
+		}
+		if b.home >= 0 {
+			unix.Close(b.home)
 		}
 		unix.Close(b.lock)
 		b.lock = -1

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -118,7 +119,11 @@ func TestGroup_KillsAndRemovesAll(t *testing.T) {
 		if err := isMember(cmd.Process.Pid, g.Path()); err != nil {
 			t.Error(err)
 		}
+		before := g.Events()
 		g.Kill()
+		if after := g.Events(); after != before {
+			t.Errorf("events %+v after Kill, %+v before", after, before)
+		}
 		if err := cmd.Wait(); err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Errorf("ended with %v", err)
 		}
@@ -141,6 +146,50 @@ func isMember(pid int, path string) error {
 		err = errors.New("no " + path + " in " + string(b))
 	}
 	return err
+}
+
+func TestEnter_PutsWhatTheThreadStartsIntoTheGroup(t *testing.T) {
+	t.Parallel()
+	eachVersion(t, func(t *testing.T, only string) {
+		tree := open(t, only)
+		g, err := tree.New("1", Limits{PIDs: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Remove(5 * time.Second)
+		if !g.CanEnter() {
+			t.Skip("nothing of version 1 to join")
+		}
+		type end struct {
+			out []byte
+			err error
+		}
+		done := make(chan end)
+		go func() {
+			runtime.LockOSThread() // never undone: nobody else gets the thread if it cannot leave
+			err := g.Enter()
+			var out []byte
+			if err == nil {
+				out, err = exec.Command("/bin/cat", "/proc/self/cgroup").Output()
+			}
+			if left := g.Leave(); err == nil {
+				err = left
+			}
+			done <- end{out, err}
+		}()
+		e := <-done
+		if e.err != nil || strings.Count(string(e.out), g.Path()+"\n") < len(g.in) {
+			t.Errorf("%v in %s", e.err, e.out)
+		}
+		if g.Populated() || g.Events().PIDsMax != 0 {
+			t.Errorf("the thread is still in, or had no room: %+v", g.Events())
+		}
+		for _, dir := range g.in {
+			if b, err := os.ReadFile(filepath.Join(dir, "pids.max")); err == nil && string(b) != "1\n" {
+				t.Errorf("the limit is %q now", b)
+			}
+		}
+	})
 }
 
 func TestGroup_MeasuresAndCountsEvents(t *testing.T) {

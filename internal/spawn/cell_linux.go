@@ -80,17 +80,29 @@ func (g *guard) groups(nonce, only string) *cgroup.Tree {
 	return g.grouped
 }
 
-// rlimits are what the process is given by the kernel, as limits and as a backstop
-// for those that the watchdog looks after.
+// rlimits are what the process needs before its program runs.
 func (c *cell) rlimits() rlimits {
-	r := rlimits{Files: uint64(c.Limits.Files), FileSize: uint64(c.Limits.FileSize)}
+	return rlimits{Files: uint64(c.Limits.Files), FileSize: uint64(c.Limits.FileSize)}
+}
+
+// backstop has the kernel look after what the watchdog does, at a distance, in case it
+// is late. There is no hurry with that, so it needs no stub.
+func (c *cell) backstop(pid int) {
 	if c.Limits.Memory > 0 && c.memoryBy == byWatchdog {
-		r.Data = 4*uint64(c.Limits.Memory) + 1<<30
+		lower(pid, unix.RLIMIT_DATA, 4*uint64(c.Limits.Memory)+1<<30, 0)
 	}
 	if c.Limits.CPU > 0 && c.brief {
-		r.CPU = uint64((c.Limits.CPU+time.Second-1)/time.Second) + 2
+		// SIGXCPU, which tells why, and a second later SIGKILL.
+		lower(pid, unix.RLIMIT_CPU, uint64((c.Limits.CPU+time.Second-1)/time.Second)+2, 1)
 	}
-	return r
+}
+
+// lower sets a limit of another process, unless it is lower already.
+func lower(pid, resource int, to, margin uint64) {
+	var now unix.Rlimit
+	if unix.Prlimit(pid, resource, nil, &now) == nil && to < now.Cur {
+		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: to, Max: min(to+margin, now.Max)}, nil)
+	}
 }
 
 // start executes the request inside the cell.
@@ -105,10 +117,35 @@ func (c *cell) start(l *lane, req *request, attr *syscall.ProcAttr) (pid int, er
 		joins = c.group.Joins()
 	}
 	spec := stubSpec{Rlimits: c.rlimits()}
-	if spec.Rlimits == (rlimits{}) && len(joins) == 0 {
-		return syscall.ForkExec(req.path, req.argv, &own)
+	switch {
+	case spec.Rlimits == (rlimits{}) && len(joins) == 0:
+		pid, err = syscall.ForkExec(req.path, req.argv, &own)
+	case spec.Rlimits == (rlimits{}) && c.group.CanEnter():
+		pid, err = c.startInside(req, &own)
+	default:
+		pid, err = spec.start(req, &own, joins)
 	}
-	return spec.start(req, &own, joins)
+	if err == nil {
+		c.backstop(pid)
+	}
+	return pid, err
+}
+
+// startInside has this thread be in the groups for as long as it forks, which is far
+// quicker than a stub.
+func (c *cell) startInside(req *request, attr *syscall.ProcAttr) (pid int, err error) {
+	err = c.group.Enter()
+	if err == nil {
+		pid, err = syscall.ForkExec(req.path, req.argv, attr)
+	} else {
+		err = &confineError{"enter the control groups", err}
+	}
+	if left := c.group.Leave(); left != nil {
+		// With the process this thread would be limited, and the guardian killed.
+		fmt.Fprintln(os.Stderr, "guardian:", left)
+		os.Exit(1)
+	}
+	return pid, err
 }
 
 // close takes down what newCell has prepared, once the tree is empty, and says what

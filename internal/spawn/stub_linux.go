@@ -44,8 +44,6 @@ type stubSpec struct {
 type rlimits struct {
 	Files    uint64 `json:",omitempty"`
 	FileSize uint64 `json:",omitempty"` // bytes
-	Data     uint64 `json:",omitempty"` // bytes
-	CPU      uint64 `json:",omitempty"` // seconds
 }
 
 // start executes the request by way of a stub. joins are open in this process, and
@@ -205,15 +203,12 @@ func (r rlimits) set() error {
 	for _, l := range []struct {
 		name     string
 		resource int
-		cur, max uint64
+		to       uint64
 	}{
-		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, r.FileSize, r.FileSize},
-		{"RLIMIT_DATA", unix.RLIMIT_DATA, r.Data, r.Data},
-		// SIGXCPU, which tells why, and a second later SIGKILL.
-		{"RLIMIT_CPU", unix.RLIMIT_CPU, r.CPU, r.CPU + 1},
-		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, r.Files, r.Files},
+		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, r.FileSize},
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, r.Files},
 	} {
-		if l.cur == 0 {
+		if l.to == 0 {
 			continue
 		}
 		var now syscall.Rlimit
@@ -221,9 +216,9 @@ func (r rlimits) set() error {
 			return &confineError{l.name, err}
 		}
 		// A lower one that is in force already cannot be raised, and need not be.
-		want := syscall.Rlimit{Cur: min(l.cur, now.Max), Max: min(l.max, now.Max)}
-		if err := syscall.Setrlimit(l.resource, &want); err != nil {
-			return &confineError{l.name + " " + strconv.FormatUint(l.cur, 10), err}
+		to := min(l.to, now.Max)
+		if err := syscall.Setrlimit(l.resource, &syscall.Rlimit{Cur: to, Max: to}); err != nil {
+			return &confineError{l.name + " " + strconv.FormatUint(l.to, 10), err}
 		}
 	}
 	return nil
