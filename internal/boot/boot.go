@@ -7,6 +7,7 @@ const (
 	Program = ""       // not started by a supervisor
 	Worker  = "worker" // serves a link on In and Out
 	Guard   = "guard"  // the parent of a supervisor's children
+	Jail    = "jail"   // confines itself and then executes a guardian's child
 )
 
 // Environment variables that give a process its role, and tell a worker who has
@@ -14,6 +15,7 @@ const (
 const (
 	WorkerMarker = "MULTIPROC_WORKER"
 	GuardMarker  = "MULTIPROC_GUARD"
+	JailMarker   = "MULTIPROC_JAIL"
 	OriginMarker = "MULTIPROC_ORIGIN"
 )
 
@@ -40,6 +42,11 @@ var (
 	// the folder in which it is. -1 when there is none.
 	Record, Folder = -1, -1
 
+	// Spec and Report are a jail stub's: the file that says what it has to do, and
+	// the socket on which it tells what went wrong. Both are close-on-exec. -1 in any
+	// other role.
+	Spec, Report = -1, -1
+
 	// Err says why a process that carries a marker cannot fill its role: the
 	// marker is malformed, or a descriptor it names is not open. The
 	// descriptors of the role are then not to be used.
@@ -64,7 +71,19 @@ func init() {
 			return
 		}
 		Control, Parent, Record, Folder = fields.ctl, fields.parent, fields.record, fields.folder
-		Err = adoptGuard()
+		Err = adopt(Control, Parent, Record, Folder)
+		return
+	}
+	if v, ok := syscall.Getenv(JailMarker); ok {
+		Role = Jail
+		clearMarkers()
+		fields, ok := parse(v)
+		if !ok || fields.spec < 0 || fields.report < 0 {
+			Err = &markerError{JailMarker, v}
+			return
+		}
+		Spec, Report = fields.spec, fields.report
+		Err = adopt(Spec, Report)
 		return
 	}
 	if v, ok := syscall.Getenv(WorkerMarker); ok {
@@ -84,16 +103,17 @@ func clearMarkers() {
 	// The only errors are about the name, which is a valid constant.
 	_ = syscall.Unsetenv(WorkerMarker)
 	_ = syscall.Unsetenv(GuardMarker)
+	_ = syscall.Unsetenv(JailMarker)
 	_ = syscall.Unsetenv(OriginMarker)
 }
 
 // marker is a parsed marker; -1 stands for a key that is absent.
-type marker struct{ out, page, ctl, parent, record, folder int }
+type marker struct{ out, page, ctl, parent, record, folder, spec, report int }
 
 // parse reads "key=number key=number". Keys it does not know are skipped, so
 // that a newer supervisor can offer more to an older program.
 func parse(s string) (m marker, ok bool) {
-	m = marker{-1, -1, -1, -1, -1, -1}
+	m = marker{-1, -1, -1, -1, -1, -1, -1, -1}
 	for i := 0; i < len(s); {
 		if s[i] == ' ' {
 			i++
@@ -132,6 +152,10 @@ func parse(s string) (m marker, ok bool) {
 			m.record = value
 		case "folder":
 			m.folder = value
+		case "spec":
+			m.spec = value
+		case "report":
+			m.report = value
 		}
 	}
 	return m, true

@@ -46,11 +46,11 @@ func divert(out, page int) error {
 	return nil
 }
 
-// adoptGuard keeps the guardian's own descriptors from its children.
-func adoptGuard() error {
-	for _, fd := range []int{Control, Parent, Record, Folder} {
+// adopt keeps the role's own descriptors from this process's children.
+func adopt(fds ...int) error {
+	for _, fd := range fds {
 		if fd < 0 {
-			continue // parse lets only Record and Folder be absent
+			continue // one that need not be there
 		}
 		if err := isOpen(fd); err != nil {
 			return err

@@ -1,31 +1,260 @@
 package spawn
 
 import (
+	"fmt"
+	"os"
+	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feac4032/multiproc/internal/cgroup"
+)
+
+// Names of what enforces limits, as Breach.EnforcedBy has them.
+const (
+	byV2       = cgroup.V2
+	byV1       = cgroup.V1
+	byRlimit   = "rlimit"
+	byWatchdog = "watchdog"
 )
 
 // cell is what a lane keeps around a process that has limits, or a level above
-// Plain.
+// Plain. What changes once the process has started is the watcher's, under its lock.
 type cell struct {
 	confine
+	brief    bool          // no Mark is to come
+	group    *cgroup.Group // nil where none can be made
+	memoryBy string        // what limits memory, and pids
+	pidsBy   string
+
+	breach *Breach // the first one; the tree is being killed
+	watched
 }
 
 // newCell prepares what must be there before the process is. It returns nil if
-// nothing is asked for.
-func (g *guard) newCell(c *confine) (*cell, error) {
+// nothing is asked for. marker is the tree's own.
+func (g *guard) newCell(c *confine, marker string, brief bool) (*cell, error) {
 	if c == nil {
 		return nil, nil
 	}
-	return nil, unix.EOPNOTSUPP
+	if c.Level != Plain {
+		return nil, unix.EOPNOTSUPP
+	}
+	cell := &cell{confine: *c, brief: brief, memoryBy: byWatchdog, pidsBy: byWatchdog}
+	nonce, number, ok := treeNumber(marker)
+	if !ok {
+		return nil, &confineError{"tree has no marker", syscall.EINVAL}
+	}
+	tree := g.groups(nonce, c.Only)
+	if tree == nil {
+		return cell, nil
+	}
+	var err error
+	if cell.group, err = tree.New(number, cgroup.Limits{Memory: c.Limits.Memory, PIDs: c.Limits.PIDs}); err != nil {
+		return nil, err
+	}
+	if by := tree.By(Memory); by != "" {
+		cell.memoryBy = by
+	}
+	if by := tree.By(PIDs); by != "" {
+		cell.pidsBy = by
+	}
+	return cell, nil
+}
+
+// groups returns the tree of control groups of this guardian, which it makes at the
+// first call; nil if none can be made here.
+func (g *guard) groups(nonce, only string) *cgroup.Tree {
+	if only == byWatchdog {
+		return nil
+	}
+	g.grouping.Do(func() {
+		// All that the supervisor and this process have started may move.
+		tree, err := cgroup.Open(nonce, cgroup.Config{Head: os.Getppid(), Only: only})
+		if err == nil {
+			g.grouped = tree
+		}
+	})
+	return g.grouped
+}
+
+// rlimits are what the process needs before its program runs.
+func (c *cell) rlimits() rlimits {
+	return rlimits{Files: uint64(c.Limits.Files), FileSize: uint64(c.Limits.FileSize)}
+}
+
+// backstop has the kernel look after what the watchdog does, at a distance, in case it
+// is late. There is no hurry with that, so it needs no stub.
+func (c *cell) backstop(pid int) {
+	if c.Limits.Memory > 0 && c.memoryBy == byWatchdog {
+		lower(pid, unix.RLIMIT_DATA, 4*uint64(c.Limits.Memory)+1<<30, 0)
+	}
+	if c.Limits.CPU > 0 && c.brief {
+		// SIGXCPU, which tells why, and a second later SIGKILL.
+		lower(pid, unix.RLIMIT_CPU, uint64((c.Limits.CPU+time.Second-1)/time.Second)+2, 1)
+	}
+}
+
+// lower sets a limit of another process, unless it is lower already.
+func lower(pid, resource int, to, margin uint64) {
+	var now unix.Rlimit
+	if unix.Prlimit(pid, resource, nil, &now) == nil && to < now.Cur {
+		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: to, Max: min(to+margin, now.Max)}, nil)
+	}
 }
 
 // start executes the request inside the cell.
 func (c *cell) start(l *lane, req *request, attr *syscall.ProcAttr) (pid int, err error) {
-	return syscall.ForkExec(req.path, req.argv, attr)
+	own, sys := *attr, *attr.Sys
+	own.Sys = &sys
+	var joins []int
+	if c.group != nil {
+		if dir := c.group.Dir(); dir >= 0 {
+			sys.UseCgroupFD, sys.CgroupFD = true, dir
+		}
+		joins = c.group.Joins()
+	}
+	spec := stubSpec{Rlimits: c.rlimits()}
+	switch {
+	case spec.Rlimits == (rlimits{}) && len(joins) == 0:
+		pid, err = syscall.ForkExec(req.path, req.argv, &own)
+	case spec.Rlimits == (rlimits{}) && c.group.CanEnter():
+		pid, err = c.startInside(req, &own)
+	default:
+		pid, err = spec.start(req, &own, joins)
+	}
+	if err == nil {
+		c.backstop(pid)
+	}
+	return pid, err
+}
+
+// startInside has this thread be in the groups for as long as it forks, which is far
+// quicker than a stub.
+func (c *cell) startInside(req *request, attr *syscall.ProcAttr) (pid int, err error) {
+	err = c.group.Enter()
+	if err == nil {
+		pid, err = syscall.ForkExec(req.path, req.argv, attr)
+	} else {
+		err = &confineError{"enter the control groups", err}
+	}
+	if left := c.group.Leave(); left != nil {
+		// With the process this thread would be limited, and the guardian killed.
+		fmt.Fprintln(os.Stderr, "guardian:", left)
+		os.Exit(1)
+	}
+	return pid, err
 }
 
 // close takes down what newCell has prepared, once the tree is empty, and says what
-// was seen of the tree. wait is the process's status, and may be corrected.
-func (c *cell) close(wait *syscall.WaitStatus) (e ending) { return e }
+// was seen of the tree. r tells how the process ended, nil that it did not start.
+func (c *cell) close(r *report) (e ending) {
+	if r != nil {
+		if c.breach == nil {
+			c.breach, e.OOM = c.lastLook(r)
+		}
+		e.Breach, e.Usage = c.breach, c.usage()
+		if c.group == nil {
+			if cpu := r.user + r.sys - c.cpuBase; cpu > e.Usage.CPU {
+				e.Usage.CPU, e.Usage.CPUSource = cpu, "rusage"
+			}
+		}
+	}
+	c.closeMembers()
+	if c.group != nil {
+		// What cannot be removed now is, when the guardian ends.
+		_ = c.group.Remove(groupWait)
+		c.group = nil
+	}
+	return e
+}
+
+// groupWait is how long the groups of a tree that is empty may take to become so.
+const groupWait = 500 * time.Millisecond
+
+// lastLook finds what the watchdog had no time to see. oom says that the kernel
+// killed a process for want of memory that was not the tree's fault.
+func (c *cell) lastLook(r *report) (b *Breach, oom bool) {
+	if c.group != nil {
+		if b, oom = c.eventBreach(); b != nil {
+			return b, false
+		}
+	}
+	signal, code := syscall.Signal(0), 0
+	if r.wait.Signaled() {
+		signal = r.wait.Signal()
+	} else if code = r.wait.ExitStatus(); code > 128 {
+		// So shells tell that a command of theirs was ended by a signal.
+		signal = syscall.Signal(code - 128)
+	}
+	evidence := "signal " + unix.SignalName(signal)
+	if code > 0 {
+		evidence = fmt.Sprintf("exit code %d, which is 128 + %s", code, unix.SignalName(signal))
+	}
+	switch l := &c.Limits; {
+	case signal == unix.SIGXFSZ && l.FileSize > 0:
+		return &Breach{FileSize, l.FileSize, l.FileSize, byRlimit, evidence}, oom
+	case signal == unix.SIGXCPU && l.CPU > 0 && c.brief:
+		return &Breach{CPU, int64(l.CPU), max(int64(l.CPU), int64(c.used())), byRlimit, evidence}, oom
+	}
+	if cpu := max(c.used(), r.user+r.sys) - c.cpuBase; c.Limits.CPU > 0 && cpu > c.Limits.CPU {
+		return &Breach{CPU, int64(c.Limits.CPU), int64(cpu), byWatchdog, "CPU time of the tree at its end"}, oom
+	}
+	return nil, oom
+}
+
+// eventBreach reads the counters of the group.
+func (c *cell) eventBreach() (b *Breach, oom bool) {
+	e := c.group.Events()
+	memoryFile, pidsFile := c.group.EventFiles()
+	if n := e.PIDsMax - c.base.PIDsMax; n > 0 && c.Limits.PIDs > 0 {
+		limit := int64(c.Limits.PIDs)
+		return &Breach{PIDs, limit, limit, c.pidsBy, fmt.Sprintf("%s: max %d, so many forks failed", pidsFile, n)}, false
+	}
+	if n := e.OOMKills - c.base.OOMKills; n > 0 {
+		// The machine, or a group around this one, may be out of memory as well.
+		if c.Limits.Memory == 0 || e.AtLimit == c.base.AtLimit {
+			return nil, true
+		}
+		limit := c.Limits.Memory
+		peak := c.group.Usage().Peak
+		if peak == 0 {
+			peak = limit
+		}
+		return &Breach{Memory, limit, peak, c.memoryBy, memoryFile + ": oom_kill " + strconv.FormatInt(n, 10)}, false
+	}
+	return nil, false
+}
+
+// kill kills all that is in the group, atomically where the kernel can.
+func (c *cell) kill() {
+	if c != nil && c.group != nil {
+		c.group.Kill()
+	}
+}
+
+// left lists the processes of the group but for the one that is not reaped yet.
+func (c *cell) left(pid int) (left []int) {
+	if c == nil || c.group == nil || !c.group.Populated() {
+		return nil
+	}
+	for _, p := range c.group.PIDs() {
+		if p != pid {
+			left = append(left, p)
+		}
+	}
+	return left
+}
+
+// treeNumber splits the marker of a tree into the nonce of its guardian and its
+// number there.
+func treeNumber(marker string) (nonce, number string, ok bool) {
+	for i := range len(marker) {
+		if marker[i] == '.' {
+			return marker[:i], marker[i+1:], true
+		}
+	}
+	return "", "", false
+}

@@ -107,6 +107,9 @@ func (g *Guardian) Close() error {
 // direct is the handle of a child of this process.
 type direct struct{ child *os.Process }
 
+// ask finds nothing measured, as for any plain process.
+func (d *direct) ask(bool) error { return errUnmeasured }
+
 func (d *direct) signal(sig syscall.Signal, to scope) error {
 	err := deliver(d.child, sig, to)
 	if errors.Is(err, os.ErrProcessDone) {

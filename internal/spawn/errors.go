@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Errors of Open and Start. They come wrapped; use errors.Is.
+// Errors of Open, Start and Process. They come wrapped; use errors.Is.
 var (
 	// ErrClosed is returned by Start after Close.
 	ErrClosed = errors.New("guardian is closed")
@@ -13,6 +13,12 @@ var (
 	// ErrLost is returned by a Start that was under way when the guardian
 	// died. What it may have started has been killed.
 	ErrLost = errors.New("guardian was lost")
+
+	// ErrEnded is returned by Mark and Measure when the process has ended.
+	ErrEnded = errors.New("process has ended")
+
+	// ErrBreached is returned by Mark when the process is being killed for a limit.
+	ErrBreached = errors.New("process is being killed for a limit")
 
 	// ErrNoGuardMain is returned when the program that was executed as the
 	// guardian did not act as one: its main must call GuardMain (or

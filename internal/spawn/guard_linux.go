@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/internal/cgroup"
 )
 
 func init() {
@@ -43,6 +44,10 @@ type guard struct {
 	untold int
 	ended  *sync.Cond // the end of a tree was reported; with mu
 
+	watch    watcher
+	grouping sync.Once
+	grouped  *cgroup.Tree // nil: not needed yet, or none can be made
+
 	spinning atomic.Int32 // lanes in a raw poll
 	asleep   atomic.Bool  // the main thread waits without a timeout
 	alarm    int          // eventfd that wakes it
@@ -71,6 +76,11 @@ func GuardMain() {
 	}
 	g.serve()
 	g.close()
+	if g.grouped != nil {
+		if err := g.grouped.Remove(killWait); err != nil {
+			fmt.Fprintln(os.Stderr, "guardian:", err)
+		}
+	}
 	if r := heldRecord(boot.Record, boot.Folder); r != nil {
 		r.remove()
 	}
@@ -91,9 +101,14 @@ func newGuard() (*guard, error) {
 
 	g := &guard{pid: os.Getpid(), control: boot.Control, parent: boot.Parent, trees: make(map[int]*tree)}
 	g.ended = sync.NewCond(&g.mu)
+	g.watch = watcher{g: g, wake: make(chan struct{}, 1)}
 	var err error
 	if g.session, err = unix.Getsid(0); err != nil {
 		return nil, fmt.Errorf("own session: %w", err)
+	}
+	// No child leaves a core dump: it may hold secrets, and fill a disk.
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return nil, fmt.Errorf("forbid core dumps: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become a child subreaper: %w", err)
@@ -261,7 +276,7 @@ func (g *guard) close() {
 	g.closing = true
 	g.gate.Unlock()
 
-	giveUp := newWatchdog(killWait, func() { os.Exit(1) })
+	giveUp := newPatience(killWait, func() { os.Exit(1) })
 	defer giveUp.stop()
 	for {
 		g.mu.Lock()

@@ -284,6 +284,15 @@ func (in *instance) follow(p *Process, l *link) {
 				p.markExited()
 				continue
 			}
+			if number, e, err := decodeUsage(b); err == nil {
+				if number == l.number {
+					select {
+					case p.answer <- e:
+					default: // nobody has asked
+					}
+				}
+				continue
+			}
 			number, r, err := decodeReport(b)
 			if err != nil || number != l.number {
 				continue

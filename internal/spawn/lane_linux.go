@@ -105,6 +105,7 @@ func (l *lane) run(b []byte, fds []int, truncated bool) {
 		return
 	}
 	kind := b[0]
+	req.brief = kind == msgStartBrief
 	t, begun := l.start(&req, rest, kind == msgStartMemfd, fds, truncated)
 	// The process has its own by now; while these are open, nobody sees the
 	// end of a pipe.
@@ -172,12 +173,15 @@ func (l *lane) start(req *request, rest []byte, memfd bool, fds []int, truncated
 	}
 
 	var err error
-	if t.cell, err = l.g.newCell(req.confine); err != nil {
+	if t.cell, err = l.g.newCell(req.confine, t.marker, req.brief); err != nil {
 		return fail(opConfine, err)
 	}
 	l.g.gate.RLock()
 	defer l.g.gate.RUnlock()
 	if l.g.closing {
+		if t.cell != nil {
+			t.cell.close(nil)
+		}
 		return fail(opClosed, syscall.ESHUTDOWN)
 	}
 	attr := &syscall.ProcAttr{Dir: req.dir, Env: req.envv, Files: files, Sys: &l.sys}
@@ -186,6 +190,9 @@ func (l *lane) start(req *request, rest []byte, memfd bool, fds []int, truncated
 		pid, err = syscall.ForkExec(req.path, req.argv, attr)
 	} else if pid, err = t.cell.start(l, req, attr); err != nil {
 		t.cell.close(nil)
+	}
+	if confined := (*confineError)(nil); errors.As(err, &confined) {
+		return fail(opConfine, err)
 	}
 	if err != nil {
 		if req.dir != "" && unix.Access(req.dir, unix.X_OK) != nil || notDirectory(req.dir) {
@@ -197,6 +204,9 @@ func (l *lane) start(req *request, rest []byte, memfd bool, fds []int, truncated
 	l.g.mu.Lock()
 	l.g.trees[pid] = t
 	l.g.mu.Unlock()
+	if t.cell != nil {
+		l.g.watch.watch(t)
+	}
 	l.g.wake()
 	return t, started{number: req.number, pid: pid}
 }
@@ -232,18 +242,37 @@ func (l *lane) follow(t *tree, number uint64) {
 		if n, sig, to, err := decodeSignal(b); err == nil && n == number {
 			l.g.signal(t, sig, to)
 		}
+		if kind, n, err := decodeAsk(b); err == nil && n == number {
+			l.answer(t, kind, number)
+		}
 	}
 	rawClose(l.pidf)
 	l.poll.fds[pollChild].Fd = -1
 	l.reap(t, number)
 }
 
+// answer serves msgMark and msgMeasure.
+func (l *lane) answer(t *tree, kind byte, number uint64) {
+	var e *ending
+	if t.cell != nil {
+		if kind == msgMark {
+			l.g.watch.mark(t.cell)
+		}
+		now := l.g.watch.measure(t.cell)
+		e = &now
+	}
+	l.release()
+	l.out = appendUsage(l.out[:0], number, e)
+	l.send(l.out)
+}
+
 // reap reports the end of t. While its process is not reaped its id, and that
 // of its session, cannot be given to another.
 func (l *lane) reap(t *tree, number uint64) {
 	r := report{at: clockNow(), empty: true}
+	l.g.watch.forget(t)
 	var left, unclear []int
-	if !l.g.noOrphans() {
+	if !l.g.noOrphans() || len(t.cell.left(t.pid)) > 0 {
 		l.release()
 		l.out = binary.LittleEndian.AppendUint64(append(l.out[:0], msgExited), number)
 		l.send(l.out)
@@ -265,7 +294,7 @@ func (l *lane) reap(t *tree, number uint64) {
 	r.user, r.sys = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 	r.maxRSS = usage.Maxrss << 10
 	if t.cell != nil {
-		r.ending = t.cell.close(&r.wait)
+		r.ending = t.cell.close(&r)
 	}
 	r.empty, r.leaked = len(left) == 0, append(left, unclear...)
 	// Before its end is known: from then on no orphan may be taken for its own. The

@@ -1,6 +1,9 @@
 package spawn
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Limits bound what a process and its descendants may use: all of them together,
 // where nothing else is said. A zero field is no limit. Whoever exceeds one is
@@ -22,13 +25,25 @@ const (
 	FileSize = "file_size"
 )
 
+// check says what is wrong with the limits of a process that is given files
+// descriptors, "" = nothing.
+func (l *Limits) check(files int) string {
+	if l.Memory < 0 || l.CPU < 0 || l.PIDs < 0 || l.Files < 0 || l.FileSize < 0 {
+		return "a limit is negative"
+	}
+	if n := max(files, 3); l.Files > 0 && l.Files < n {
+		return "files: the limit is " + strconv.Itoa(l.Files) + ", the process is given " + strconv.Itoa(n) + " descriptors"
+	}
+	return ""
+}
+
 // Breach is a limit that was exceeded.
 type Breach struct {
 	Resource string // Memory, CPU, …
 	// Limit is what was allowed and Observed what was seen, which may be equal where
 	// the kernel let nothing more happen: bytes, a number, or nanoseconds.
 	Limit, Observed int64
-	EnforcedBy      string // such as "cgroup v2", "cgroup v1", "rlimit", "watchdog"
+	EnforcedBy      string // what stands behind the limit, such as "cgroup v2", "cgroup v1", "rlimit", "watchdog"
 	Evidence        string // what that was concluded from, for people
 }
 
@@ -36,7 +51,7 @@ type Breach struct {
 // is zero, and has no source.
 type Usage struct {
 	CPU        time.Duration `json:",omitempty"`
-	CPUSource  string        `json:",omitempty"`
+	CPUSource  string        `json:",omitempty"` // such as "cgroup v2 cpu.stat", "watchdog"
 	Peak       int64         `json:",omitempty"` // largest resident memory of the whole tree, in bytes
 	PeakSource string        `json:",omitempty"`
 }
@@ -80,11 +95,13 @@ type confine struct {
 	Limits  Limits `json:",omitzero"`
 	Level   Level  `json:",omitempty"`
 	Lenient bool   `json:",omitempty"`
+	Only    string `json:",omitempty"` // see Options.only
 }
 
 // ending is what an end report says beyond a plain process.
 type ending struct {
 	Breach *Breach  `json:",omitempty"`
 	Usage  Usage    `json:",omitzero"`
+	OOM    bool     `json:",omitempty"` // see Status.OOM
 	Parts  []string `json:",omitempty"` // see Status.Isolation
 }

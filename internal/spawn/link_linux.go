@@ -82,6 +82,19 @@ func (l *link) signal(sig syscall.Signal, to scope) error {
 	return err
 }
 
+// ask implements handle.
+func (l *link) ask(mark bool) error {
+	kind := byte(msgMeasure)
+	if mark {
+		kind = msgMark
+	}
+	err := sendPacket(l.raw, appendAsk(nil, kind, l.number), nil)
+	if gone(err) {
+		return ErrEnded // the guardian is dead: nobody will answer
+	}
+	return err
+}
+
 // sendStart sends a start request with its descriptors.
 func (l *link) sendStart(number uint64, s *Spec, marker string) error {
 	slots := make([]byte, len(s.Files))
@@ -101,7 +114,7 @@ func (l *link) sendStart(number uint64, s *Spec, marker string) error {
 
 	var conf []byte
 	if s.Limits != nil || s.Level != Plain {
-		c := confine{Level: s.Level, Lenient: s.Lenient}
+		c := confine{Level: s.Level, Lenient: s.Lenient, Only: l.in.g.opts.only}
 		if s.Limits != nil {
 			c.Limits = *s.Limits
 		}

@@ -151,6 +151,16 @@ func ofGuardian(value, nonce string) bool {
 	return false
 }
 
+// groupsOf is the text that tells a process's control groups, "" if it cannot be
+// read.
+func groupsOf(pid int) string {
+	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
 // childrenOf appends the children of all threads of pid. It is complete only
 // for those that neither start nor end meanwhile; callers repeat it until
 // nothing is left.

@@ -80,7 +80,7 @@ func TestWire_RoundTrips(t *testing.T) {
 	if err == nil {
 		err = r.decodeStrings(rest)
 	}
-	want := request{number: 77, slots: []byte{1, 0}, path: "/p", dir: "/d", argv: spec.Argv, envv: []string{"K=V", "E=", TreeMarker + "=new.1"},
+	want := request{number: 77, strings: rest, slots: []byte{1, 0}, path: "/p", dir: "/d", argv: spec.Argv, envv: []string{"K=V", "E=", TreeMarker + "=new.1"},
 		confine: &confine{Limits: Limits{PIDs: 9}, Level: Namespaces}}
 	if err != nil || !reflect.DeepEqual(r, want) {
 		t.Errorf("request is %+v, %v; want %+v", r, err, want)
@@ -90,9 +90,18 @@ func TestWire_RoundTrips(t *testing.T) {
 		t.Errorf("started is %+v, %v", got, err)
 	}
 	e := report{wait: 9, user: 1, sys: 2, maxRSS: 3, at: 4, empty: true, leaked: []int{7, 8},
-		ending: ending{Breach: &Breach{Resource: CPU, Limit: 5, Observed: 6, EnforcedBy: "watchdog", Evidence: "x"}, Parts: []string{"process"}}}
+		ending: ending{OOM: true, Breach: &Breach{Resource: CPU, Limit: 5, Observed: 6, EnforcedBy: "watchdog", Evidence: "x"}, Parts: []string{"process"}}}
 	if n, got, err := decodeReport(e.append(nil, 6)); err != nil || n != 6 || !reflect.DeepEqual(got, e) {
 		t.Errorf("report is %d, %+v, %v", n, got, err)
+	}
+	if n, got, err := decodeUsage(appendUsage(nil, 8, &e.ending)); err != nil || n != 8 || !reflect.DeepEqual(*got, e.ending) {
+		t.Errorf("usage is %d, %+v, %v", n, got, err)
+	}
+	if n, got, err := decodeUsage(appendUsage(nil, 8, nil)); err != nil || n != 8 || got != nil {
+		t.Errorf("usage of nothing is %d, %+v, %v", n, got, err)
+	}
+	if kind, n, err := decodeAsk(appendAsk(nil, msgMark, 9)); kind != msgMark || n != 9 || err != nil {
+		t.Errorf("question is %c, %d, %v", kind, n, err)
 	}
 	if n, sig, to, err := decodeSignal(appendSignal(nil, 3, syscall.SIGUSR1, wholeTree)); n != 3 || sig != syscall.SIGUSR1 || to != wholeTree || err != nil {
 		t.Errorf("signal is %d, %v, %v, %v", n, sig, to, err)
@@ -114,6 +123,8 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("started %+v is not %x", s, b)
 		}
 		decodeReport(b)
+		decodeUsage(b)
+		decodeAsk(b)
 		decodeSignal(b)
 	})
 }

@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"errors"
 	"sync"
 	"syscall"
 	"time"
@@ -19,6 +20,9 @@ const (
 // handle delivers signals to a process that has not ended.
 type handle interface {
 	signal(sig syscall.Signal, to scope) error
+	// ask asks for what is measured, to be answered on Process.answer, after it was set
+	// to zero or before.
+	ask(mark bool) error
 }
 
 // Process is a started process and its descendants. All methods may be called
@@ -29,6 +33,9 @@ type Process struct {
 	done   chan struct{}
 	status Status
 
+	asking sync.Mutex // one question at a time
+	answer chan *ending
+
 	mu     sync.Mutex
 	handle handle       // nil once the process has ended
 	ladder *awake.Timer // of Stop; nil before
@@ -36,7 +43,7 @@ type Process struct {
 }
 
 func newProcess(pid int, h handle) *Process {
-	return &Process{pid: pid, handle: h, exited: make(chan struct{}), done: make(chan struct{})}
+	return &Process{pid: pid, handle: h, exited: make(chan struct{}), done: make(chan struct{}), answer: make(chan *ending, 1)}
 }
 
 // PID is the process id. It may belong to another process once Exited is
@@ -97,6 +104,57 @@ func (p *Process) Stop(grace time.Duration) error {
 	}
 	p.mu.Unlock()
 	return p.Terminate()
+}
+
+// Mark says that a new attempt begins in the same process: CPU time counts from now,
+// for its limit too, and so does the peak of memory. It blocks for as long as the
+// guardian takes to answer, which is less than a millisecond. The error is ErrEnded
+// once the process has ended, and ErrBreached when its tree is being killed for a
+// limit: what it has not begun by then is not to blame. For a plain process it does
+// nothing.
+func (p *Process) Mark() error {
+	e, err := p.ask(true)
+	if err == nil && e != nil && e.Breach != nil {
+		return ErrBreached
+	}
+	return err
+}
+
+// Measure tells what the tree has used since its start, or since Mark; the zero Usage
+// for a plain process. It blocks as Mark does. The error is ErrEnded once the process
+// has ended: then Status tells.
+func (p *Process) Measure() (Usage, error) {
+	e, err := p.ask(false)
+	if err != nil || e == nil {
+		return Usage{}, err
+	}
+	return e.Usage, nil
+}
+
+// errUnmeasured is what a handle returns that measures nothing.
+var errUnmeasured = errors.New("nothing is measured")
+
+func (p *Process) ask(mark bool) (*ending, error) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	p.mu.Lock()
+	err := ErrEnded
+	if p.handle != nil {
+		err = p.handle.ask(mark)
+	}
+	p.mu.Unlock()
+	if err == errUnmeasured {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case e := <-p.answer:
+		return e, nil
+	case <-p.done:
+		return nil, ErrEnded
+	}
 }
 
 func (p *Process) deliver(sig syscall.Signal, to scope) error {

@@ -49,6 +49,17 @@ func rawRead(fd int, b []byte) (int, error) {
 	}
 }
 
+// rawPread reads the beginning of a file of /proc, into which nothing is written that
+// would take long. -1 = that failed.
+func rawPread(fd int, b []byte) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+	runtime.KeepAlive(b)
+	if errno != 0 {
+		return -1
+	}
+	return int(n)
+}
+
 // rawWait reaps a child that has ended; 0 = it has not.
 func rawWait(pid int, status *syscall.WaitStatus, usage *syscall.Rusage) int {
 	var code int32

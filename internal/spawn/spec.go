@@ -54,6 +54,10 @@ type Options struct {
 	// Logger is told about the loss of a guardian and about Records, with alternating keys and
 	// values. nil discards. It must not call methods of the Guardian.
 	Logger func(msg string, kv ...any)
+
+	// only makes tests use what this machine would not choose: see cgroup.Config, or
+	// byWatchdog.
+	only string
 }
 
 func (o *Options) log(msg string, kv ...any) {
@@ -85,7 +89,8 @@ type Spec struct {
 	Lenient bool
 
 	// Brief says that the process may well end at once: Start returns when it
-	// has ended, or has run for 3 ms. It saves the caller a wake-up. Linux only.
+	// has ended, or has run for 3 ms. It saves the caller a wake-up. Mark must not be
+	// called for it: a limit of CPU time stands as RLIMIT_CPU, too. Linux only.
 	Brief bool
 }
 
@@ -103,6 +108,11 @@ func (s *Spec) check() *StartError {
 	}
 	if s.Level > Sandbox {
 		return &StartError{Path: s.Path, Op: "confine", Detail: "level " + strconv.Itoa(int(s.Level)), Err: syscall.EINVAL}
+	}
+	if s.Limits != nil {
+		if wrong := s.Limits.check(len(s.Files)); wrong != "" {
+			return &StartError{Path: s.Path, Op: "confine", Detail: wrong, Err: syscall.EINVAL}
+		}
 	}
 	if len(s.Files) > maxFiles {
 		return &StartError{Path: s.Path, Op: "pass", Detail: strconv.Itoa(len(s.Files)) + " descriptors, at most 253", Err: syscall.EINVAL}

@@ -33,7 +33,13 @@ type Status struct {
 	// ended. Nil = none.
 	Breach *Breach
 
-	// Usage is what the tree has used, where that could be measured.
+	// OOM says that the kernel killed a process of the tree for want of memory though
+	// the tree was within its limit, if it had one: the machine, or a control group
+	// around the supervisor, was out of it.
+	OOM bool
+
+	// Usage is what the tree has used, where that could be measured: zero for a plain
+	// process.
 	Usage Usage
 
 	// Isolation names what kept the process from others, such as "process", "pid",

@@ -6,12 +6,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feac4032/multiproc/internal/cgroup"
 )
 
 // sweep kills what a dead guardian left behind and returns when it is gone, or
 // after killWait with the ids of what is not. sessions are those of the
 // processes that had not ended.
 func sweep(g *Guardian, sessions map[int]bool) (left []int) {
+	cgroup.Kill(g.nonce)
+	defer func() {
+		if err := cgroup.Remove(g.nonce, killWait); err != nil {
+			g.opts.log("control groups of a lost guardian are left", "error", err)
+		}
+	}()
 	find := func() []procStat { return marked(g.nonce, sessions) }
 	if g.opts.Exclusive {
 		find = func() []procStat { return stats(ownChildren()) }

@@ -3,6 +3,7 @@ package spawn
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -68,9 +69,22 @@ func (g *guard) owners(st procStat) []*tree {
 	if t := g.trees[st.session]; t != nil {
 		return []*tree{t}
 	}
+	groups, read := "", false
 	var may []*tree
 	value, marked := markerOf(st.pid)
 	for _, t := range g.trees {
+		if t.cell != nil && t.cell.group != nil {
+			if !read {
+				groups, read = groupsOf(st.pid), true
+			}
+			// Nobody leaves a group by accident.
+			if strings.Contains(groups, t.cell.group.Path()+"\n") {
+				return []*tree{t}
+			}
+			if groups != "" {
+				continue
+			}
+		}
 		if marked && inTree(value, t.marker) {
 			return []*tree{t}
 		}
@@ -157,6 +171,7 @@ func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if sig == unix.SIGKILL {
+		t.cell.kill()
 		unix.Kill(-t.pid, sig)
 		unix.Kill(t.pid, sig)
 		killAll(g.members(t), g.session)
@@ -177,6 +192,7 @@ func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
 func (g *guard) empty(t *tree) (left, unclear []int) {
 	begun := time.Now()
 	for deadline := begun.Add(killWait); ; {
+		t.cell.kill()
 		g.mu.Lock()
 		left, unclear = g.split(t)
 		for _, pid := range childrenOfThread(nil, g.pid, t.tid) {
@@ -184,6 +200,11 @@ func (g *guard) empty(t *tree) (left, unclear []int) {
 				continue
 			}
 			if n, err := unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil); n == 0 && err == nil {
+				left = append(left, pid)
+			}
+		}
+		for _, pid := range t.cell.left(t.pid) {
+			if !slices.Contains(left, pid) {
 				left = append(left, pid)
 			}
 		}

@@ -13,7 +13,7 @@ import (
 // A lane carries one message per packet. Integers are little-endian; the first
 // byte is the kind. The two ends are always the same build of this package or,
 // with Options.Path, versions that agree on wireVersion.
-const wireVersion = 3
+const wireVersion = 4
 
 const (
 	// Supervisor to lane.
@@ -21,10 +21,13 @@ const (
 	msgStartBrief = 'B' // as msgStart; msgStarted and msgEnded may come as one packet
 	msgStartMemfd = 'M' // as msgStart, but the strings are in the memfd that is the last descriptor
 	msgSignal     = 'K' // number u64, signal u16, scope u8
+	msgMark       = 'm' // number u64; answered by msgUsage
+	msgMeasure    = 'u' // number u64; answered by msgUsage
 
 	// Lane to supervisor.
 	msgStarted = 's' // number u64, pid u32, errno u32, op u8, detail u16 and that many bytes
 	msgExited  = 'x' // number u64
+	msgUsage   = 'U' // number u64, and an ending as JSON, or nothing where nothing is measured
 	msgEnded   = 'e' // number u64, report, and an ending as JSON or nothing
 
 	// Guardian to supervisor, on control.
@@ -66,6 +69,8 @@ type request struct {
 	slots      []byte // 1: the next descriptor of the message, 0: the null device
 	path, dir  string
 	argv, envv []string
+	strings    []byte // these four as they came, for a stub
+	brief      bool
 	confine    *confine // nil: a plain process
 }
 
@@ -135,8 +140,10 @@ func decodeHead(b []byte) (r request, rest []byte, err error) {
 	return r, b[n:], nil
 }
 
-// decodeStrings reads what appendStrings wrote. The strings are copies.
+// decodeStrings reads what appendStrings wrote. The strings are copies; b is kept,
+// too.
 func (r *request) decodeStrings(b []byte) error {
+	r.strings = b
 	// One copy for all strings: they live and die together.
 	all := string(b)
 	next := func() (v string, ok bool) {
@@ -183,6 +190,45 @@ func decodeSignal(b []byte) (number uint64, sig syscall.Signal, to scope, err er
 		return 0, 0, 0, errWire
 	}
 	return binary.LittleEndian.Uint64(b[1:]), syscall.Signal(binary.LittleEndian.Uint16(b[9:])), scope(b[11]), nil
+}
+
+// appendAsk encodes msgMark and msgMeasure.
+func appendAsk(b []byte, kind byte, number uint64) []byte {
+	return binary.LittleEndian.AppendUint64(append(b, kind), number)
+}
+
+func decodeAsk(b []byte) (kind byte, number uint64, err error) {
+	if len(b) != 9 || b[0] != msgMark && b[0] != msgMeasure {
+		return 0, 0, errWire
+	}
+	return b[0], binary.LittleEndian.Uint64(b[1:]), nil
+}
+
+// appendUsage encodes msgUsage; e is nil where nothing is measured.
+func appendUsage(b []byte, number uint64, e *ending) []byte {
+	b = binary.LittleEndian.AppendUint64(append(b, msgUsage), number)
+	if e == nil {
+		return b
+	}
+	text, err := json.Marshal(e)
+	if err == nil && len(text) <= maxEnding {
+		b = append(b, text...)
+	}
+	return b
+}
+
+func decodeUsage(b []byte) (number uint64, e *ending, err error) {
+	if len(b) < 9 || b[0] != msgUsage {
+		return 0, nil, errWire
+	}
+	if number = binary.LittleEndian.Uint64(b[1:]); len(b) == 9 {
+		return number, nil, nil
+	}
+	e = new(ending)
+	if err := json.Unmarshal(b[9:], e); err != nil {
+		return 0, nil, errWire
+	}
+	return number, e, nil
 }
 
 // started is a decoded msgStarted.
@@ -255,7 +301,7 @@ func (r *report) append(b []byte, number uint64) []byte {
 	for _, pid := range leaked {
 		b = binary.LittleEndian.AppendUint32(b, uint32(pid))
 	}
-	if e := &r.ending; e.Breach != nil || e.Usage != (Usage{}) || e.Parts != nil {
+	if e := &r.ending; e.Breach != nil || e.OOM || e.Usage != (Usage{}) || e.Parts != nil {
 		text, err := json.Marshal(e)
 		if err == nil && len(text) <= maxEnding {
 			b = append(b, text...)
@@ -294,7 +340,7 @@ func (r *report) status(now time.Time, clock int64) Status {
 		User: r.user, System: r.sys, MaxRSS: r.maxRSS,
 		End:       now.Add(-time.Duration(clock - r.at)),
 		TreeEmpty: r.empty, Leaked: r.leaked,
-		Breach: r.ending.Breach, Usage: r.ending.Usage, Isolation: r.ending.Parts,
+		Breach: r.ending.Breach, OOM: r.ending.OOM, Usage: r.ending.Usage, Isolation: r.ending.Parts,
 	}
 	if r.wait.Signaled() {
 		s.Signal, s.Core = r.wait.Signal(), r.wait.CoreDump()

@@ -1,0 +1,494 @@
+package spawn
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/feac4032/multiproc/internal/cgroup"
+)
+
+// The watchdog looks at trees that have limits. It finds what the kernel tells
+// nobody (that it has refused a fork, that it has killed one process of a tree for
+// memory) and enforces what the kernel does not: CPU time everywhere, memory and
+// tasks where there is no control group of the kind, a full table of descriptors.
+const (
+	lookEvery = 20 * time.Millisecond
+	// scanEvery is how often a tree is searched for new processes, at most.
+	scanEvery = 100 * time.Millisecond
+	// exactEvery is how often shared memory is divided up exactly, at most, while the
+	// sum of what is not shared does not ask for it.
+	exactEvery = 200 * time.Millisecond
+	// rareLook is for what would take long to be exceeded.
+	rareLook = time.Second
+)
+
+// watcher is a guardian's watchdog. It runs while there is something to watch.
+type watcher struct {
+	g    *guard
+	wake chan struct{} // one token: there is a new tree
+
+	mu      sync.Mutex
+	trees   []*tree
+	running bool
+	loadavg int // whose last field is the id that was given out last; 0 before the first use
+}
+
+// watched is what the watchdog knows of a tree.
+type watched struct {
+	members map[int]*member
+	lastPID int   // the last id of the system when members were searched
+	scanAt  int64 // when they may be searched again; CLOCK_MONOTONIC, as all these
+
+	base    cgroup.Events // as of Mark
+	cpuBase time.Duration
+	cpuSeen time.Duration // most that was seen where no group counts
+	cpuAt   int64
+
+	peak    int64 // largest resident memory seen
+	bound   int64 // the sum of all resident pages when shared ones were divided up last
+	exactAt int64
+	noPeak  bool // the group's peak is of before Mark
+
+	filesAt int64
+}
+
+// member is a process of a tree. The files are open as long as it is one, so that a
+// look costs a read, and none goes to another that is given its id. -1 = not needed.
+type member struct {
+	pid               int
+	statm, stat, dirs int
+}
+
+// watch begins to look at t, if it has something to look at.
+func (w *watcher) watch(t *tree) {
+	l := &t.cell.Limits
+	if l.Memory == 0 && l.CPU == 0 && l.PIDs == 0 && l.Files == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.loadavg == 0 {
+		fd, err := unix.Open("/proc/loadavg", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			fd = -1
+		}
+		w.loadavg = fd
+	}
+	w.trees = append(w.trees, t)
+	if !w.running {
+		w.running = true
+		go w.run()
+		return
+	}
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// forget ends the looking at t. From then on its process may be reaped.
+func (w *watcher) forget(t *tree) {
+	if t.cell == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, other := range w.trees {
+		if other == t {
+			last := len(w.trees) - 1
+			w.trees[i], w.trees[last] = w.trees[last], nil
+			w.trees = w.trees[:last]
+			return
+		}
+	}
+}
+
+func (w *watcher) run() {
+	timer := time.NewTimer(lookEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-w.wake:
+		}
+		w.mu.Lock()
+		if len(w.trees) == 0 {
+			w.running = false
+			w.mu.Unlock()
+			return
+		}
+		now := clockNow()
+		next := now + int64(rareLook)
+		last := w.lastPID()
+		for _, t := range w.trees {
+			next = min(next, w.look(t, now, last))
+		}
+		w.mu.Unlock()
+		timer.Reset(time.Duration(max(next-clockNow(), int64(lookEvery))))
+	}
+}
+
+// lastPID is the id that the system gave out last: as long as it stays the same,
+// there is no new process and no new thread. -1 = not known.
+func (w *watcher) lastPID() int {
+	var b [128]byte
+	n := rawPread(w.loadavg, b[:])
+	text := bytes.TrimSpace(b[:max(n, 0)])
+	pid, err := strconv.Atoi(string(text[bytes.LastIndexByte(text, ' ')+1:]))
+	if err != nil {
+		return -1
+	}
+	return pid
+}
+
+// look checks the limits of t, kills it if one is exceeded, and tells when to look
+// again. w.mu is held, so the process is not reaped.
+func (w *watcher) look(t *tree, now int64, last int) (next int64) {
+	c := t.cell
+	if c.breach == nil {
+		c.breach, next = w.check(t, now, last)
+	}
+	if c.breach == nil {
+		return next
+	}
+	// Until it has ended: without a group to kill, some may get away at first.
+	w.g.signal(t, unix.SIGKILL, wholeTree)
+	return now + int64(lookEvery)
+}
+
+func (w *watcher) check(t *tree, now int64, last int) (b *Breach, next int64) {
+	c, l := t.cell, &t.cell.Limits
+	soon := now + int64(lookEvery)
+	next = now + int64(rareLook)
+	if c.group != nil && (l.PIDs > 0 || l.Memory > 0 && c.memoryBy == byV1) {
+		next = soon
+		if b, _ := c.eventBreach(); b != nil {
+			return b, soon
+		}
+	}
+	memory := l.Memory > 0 && c.memoryBy == byWatchdog
+	tasks := l.PIDs > 0 && c.pidsBy == byWatchdog
+	if memory || tasks || l.Files > 0 || l.CPU > 0 && c.group == nil {
+		next = soon
+		w.scan(t, now, last)
+	}
+	if memory {
+		if b := c.checkMemory(now); b != nil {
+			return b, soon
+		}
+	}
+	if tasks {
+		if n := c.tasks(); n > int64(l.PIDs) {
+			return &Breach{PIDs, int64(l.PIDs), n, byWatchdog, fmt.Sprintf("/proc/PID/stat: tasks of %d processes", len(c.members))}, soon
+		}
+	}
+	if l.Files > 0 {
+		if b := c.checkFiles(now); b != nil {
+			return b, soon
+		}
+	}
+	if l.CPU > 0 {
+		if now >= c.cpuAt {
+			used := c.used() - c.cpuBase
+			if used > l.CPU {
+				source := "/proc/PID/stat of the tree's processes"
+				if c.group != nil {
+					source = c.group.Usage().CPUSource
+				}
+				return &Breach{CPU, int64(l.CPU), int64(used), byWatchdog, source}, soon
+			}
+			// It cannot be used up before all processors have worked on it.
+			c.cpuAt = now + min(int64(l.CPU-used)/int64(runtime.NumCPU()), int64(rareLook))
+		}
+		next = min(next, max(c.cpuAt, soon))
+	}
+	return nil, next
+}
+
+// scan brings the members up to date.
+func (w *watcher) scan(t *tree, now int64, last int) {
+	c := t.cell
+	if c.members != nil && (now < c.scanAt || last >= 0 && last == c.lastPID) {
+		return
+	}
+	if c.members == nil {
+		c.members = make(map[int]*member)
+	}
+	var pids []int
+	if c.group != nil {
+		pids = c.group.PIDs()
+	} else {
+		w.g.mu.Lock()
+		for _, st := range w.g.members(t) {
+			pids = append(pids, st.pid)
+		}
+		w.g.mu.Unlock()
+	}
+	for _, pid := range pids {
+		if c.members[pid] == nil {
+			c.members[pid] = openMember(pid)
+		}
+	}
+	c.lastPID = last
+	every := int64(scanEvery)
+	if c.Limits.PIDs > 0 && c.pidsBy == byWatchdog {
+		every = int64(lookEvery)
+	}
+	// A bomb must not make the watchdog one.
+	c.scanAt = now + max(every, 4*(clockNow()-now))
+}
+
+func openMember(pid int) *member {
+	dir := "/proc/" + strconv.Itoa(pid)
+	m := &member{pid: pid}
+	for name, fd := range map[string]*int{"/statm": &m.statm, "/stat": &m.stat} {
+		var err error
+		if *fd, err = unix.Open(dir+name, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			*fd = -1
+		}
+	}
+	var err error
+	if m.dirs, err = unix.Open(dir+"/fd", unix.O_PATH|unix.O_CLOEXEC, 0); err != nil {
+		m.dirs = -1
+	}
+	return m
+}
+
+func (m *member) close() {
+	for _, fd := range []int{m.statm, m.stat, m.dirs} {
+		if fd >= 0 {
+			rawClose(fd)
+		}
+	}
+}
+
+func (c *cell) drop(m *member) {
+	m.close()
+	delete(c.members, m.pid)
+}
+
+func (c *cell) closeMembers() {
+	for _, m := range c.members {
+		m.close()
+	}
+	c.members = nil
+}
+
+// checkMemory adds up what the members have resident.
+func (c *cell) checkMemory(now int64) *Breach {
+	limit := c.Limits.Memory
+	var all, own int64 // with and without pages that could be others' too
+	for _, m := range c.members {
+		size, resident, shared, ok := m.pages()
+		if !ok || size == 0 {
+			c.drop(m) // it has ended
+			continue
+		}
+		all += resident
+		own += resident - shared
+	}
+	if all <= c.peak || len(c.members) == 0 {
+		return nil
+	}
+	if len(c.members) == 1 && all <= limit {
+		c.peak = all
+		return nil
+	}
+	// Dividing up shared pages takes the kernel a walk through all of them.
+	if now < c.exactAt && own <= limit || all <= limit && all < c.bound+c.bound/16+1<<20 {
+		return nil
+	}
+	c.bound = all
+	var exact int64
+	for _, m := range c.members {
+		exact += m.proportional()
+	}
+	c.peak = max(c.peak, exact)
+	c.exactAt = now + max(int64(exactEvery), 8*(clockNow()-now))
+	if exact <= limit {
+		return nil
+	}
+	return &Breach{Memory, limit, exact, byWatchdog, fmt.Sprintf("resident memory of %d processes, with their part of what they share", len(c.members))}
+}
+
+var pageSize = int64(syscall.Getpagesize())
+
+// pages reads a process's memory, in bytes.
+func (m *member) pages() (size, resident, shared int64, ok bool) {
+	var b [128]byte
+	n := rawPread(m.statm, b[:])
+	if n <= 0 {
+		return 0, 0, 0, false
+	}
+	var f [3]int64
+	i := 0
+	for _, c := range b[:n] {
+		switch {
+		case '0' <= c && c <= '9':
+			f[i] = 10*f[i] + int64(c-'0')
+		case i == len(f)-1:
+			return f[0] * pageSize, f[1] * pageSize, f[2] * pageSize, true
+		default:
+			i++
+		}
+	}
+	return 0, 0, 0, false
+}
+
+// proportional is what a process has resident, each page divided by the number of
+// processes that share it. Where that may not be read, it is what it does not share.
+func (m *member) proportional() int64 {
+	b, err := readProc("/proc/" + strconv.Itoa(m.pid) + "/smaps_rollup")
+	if err == nil {
+		for line := range bytes.Lines(b) {
+			if v, ok := bytes.CutPrefix(line, []byte("Pss:")); ok {
+				if kb, err := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(v), []byte("kB")))), 10, 64); err == nil {
+					return kb << 10
+				}
+			}
+		}
+	}
+	_, resident, shared, _ := m.pages()
+	return resident - shared
+}
+
+// times reads the CPU time of a process and of its children that it waited for, and
+// the number of its tasks.
+func (m *member) times() (cpu time.Duration, tasks int64, ok bool) {
+	var b [1024]byte
+	n := rawPread(m.stat, b[:])
+	if n <= 0 {
+		return 0, 0, false
+	}
+	// f[0] is field 3 of proc(5).
+	f := bytes.Fields(b[bytes.LastIndexByte(b[:n], ')')+1 : n])
+	if len(f) < 18 {
+		return 0, 0, false
+	}
+	var sum int64
+	for _, v := range f[11:15] {
+		t, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil {
+			return 0, 0, false
+		}
+		sum += t
+	}
+	tasks, err := strconv.ParseInt(string(f[17]), 10, 64)
+	return time.Duration(sum * tick), tasks, err == nil && f[0][0] != 'Z' && f[0][0] != 'X'
+}
+
+func (c *cell) tasks() (n int64) {
+	for _, m := range c.members {
+		_, tasks, ok := m.times()
+		if !ok {
+			c.drop(m)
+			continue
+		}
+		n += tasks
+	}
+	return n
+}
+
+// used is the CPU time of the tree since it was started. Without a group it is less
+// than that by what orphans have used that have ended.
+func (c *cell) used() time.Duration {
+	if c.group != nil {
+		return c.group.CPU()
+	}
+	var sum time.Duration
+	for _, m := range c.members {
+		cpu, _, ok := m.times() // of the dead it counts until their parent has waited
+		if !ok && cpu == 0 {
+			c.drop(m)
+		}
+		sum += cpu
+	}
+	c.cpuSeen = max(c.cpuSeen, sum)
+	return c.cpuSeen
+}
+
+// checkFiles looks for a process that has all the descriptors which it may have. The
+// kernel gives it no more, and tells nobody.
+func (c *cell) checkFiles(now int64) *Breach {
+	limit := int64(c.Limits.Files)
+	for _, m := range c.members {
+		n, ok := m.descriptors(now >= c.filesAt)
+		if !ok {
+			c.drop(m)
+			continue
+		}
+		if n >= limit {
+			return &Breach{Files, limit, n, byRlimit, fmt.Sprintf("/proc/%d/fd: process %d has all its descriptors in use", m.pid, m.pid)}
+		}
+	}
+	if now >= c.filesAt {
+		c.filesAt = now + int64(exactEvery)
+	}
+	return nil
+}
+
+// descriptors counts those of a process: by one call, since Linux 6.2, or by a walk
+// through the folder if slow allows it.
+func (m *member) descriptors(slow bool) (n int64, ok bool) {
+	var st unix.Stat_t
+	if m.dirs < 0 {
+		return 0, false
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_FSTAT, uintptr(m.dirs), uintptr(unsafe.Pointer(&st)), 0); errno != 0 {
+		return 0, false
+	}
+	if st.Size == 0 && slow {
+		fds, err := readDirNumbers("/proc/" + strconv.Itoa(m.pid) + "/fd")
+		return int64(len(fds)), err == nil
+	}
+	return st.Size, true
+}
+
+// usage is what the tree has used since its start, or since Mark.
+func (c *cell) usage() (u Usage) {
+	if c.group != nil {
+		g := c.group.Usage()
+		u.CPU, u.CPUSource = g.CPU-c.cpuBase, g.CPUSource
+		if g.Peak > 0 && !c.noPeak {
+			u.Peak, u.PeakSource = g.Peak, g.PeakSource
+		}
+	} else {
+		u.CPU, u.CPUSource = c.used()-c.cpuBase, byWatchdog
+	}
+	if u.Peak == 0 && c.peak > 0 {
+		u.Peak, u.PeakSource = c.peak, byWatchdog
+	}
+	return u
+}
+
+// mark makes usage count from now.
+func (w *watcher) mark(c *cell) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.cpuBase = c.used()
+	c.cpuAt, c.peak, c.bound, c.exactAt = 0, 0, 0, 0
+	if c.group != nil {
+		c.base = c.group.Events()
+		c.noPeak = !c.group.ResetPeak()
+	}
+}
+
+// measure reads usage, and a breach for which the tree is being killed.
+func (w *watcher) measure(c *cell) ending {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.group == nil {
+		if l := &c.Limits; l.Memory > 0 {
+			c.checkMemory(clockNow())
+		}
+	}
+	return ending{Breach: c.breach, Usage: c.usage()}
+}
