@@ -19,7 +19,12 @@ const (
 	CapCredit  Capability = "credit"  // counts its payload bytes against the credit
 	CapOffsets Capability = "offsets" // results carry the write offsets of captured output
 	CapMap     Capability = "map"     // takes jobs of many items
+	CapStacks  Capability = "stacks"  // writes what it is doing to stderr at SIGQUIT, and ends
 )
+
+// StackMark is the line in front of the stack of a job, in what a worker with
+// CapStacks writes.
+const StackMark = "multiproc: the job's own stack:\n"
 
 // Hello is the first frame of a link, from the supervisor.
 type Hello struct {

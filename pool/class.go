@@ -26,6 +26,7 @@ type class struct {
 	ready   bool  // a worker has been ready
 	maps    bool  // and the last one that was takes jobs of many items
 	err     error // the class is given up
+	unfit   bool  // because of what this machine has not got
 
 	deaths []time.Time // of workers that had not started a job, since one completed a job
 	retry  time.Time   // no start before
@@ -50,7 +51,7 @@ const flightTime = 5 * time.Millisecond
 
 // window returns how many jobs a worker of this class may hold.
 func (c *class) window(w *worker) int {
-	if w.page == nil || w.slow {
+	if w.page == nil || w.slow || c.prog.Limits != nil {
 		return w.threads
 	}
 	n := 1

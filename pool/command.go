@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/death"
 	"github.com/feac4032/multiproc/internal/spawn"
 )
 
@@ -26,6 +27,7 @@ type command struct {
 	stdout, stderr stream
 	telling        sync.Mutex   // held while Job.Output is called
 	wrote          atomic.Int64 // both streams
+	maxOutput      int64        // of these
 
 	// Guarded by the pool's mutex.
 	started time.Time
@@ -53,13 +55,17 @@ func (p *Pool) runCommand(j *Job) (next *Job) {
 	p.mu.Unlock()
 	if err := c.run(r); err != nil {
 		r.Outcome, r.Which, r.Evidence = Failed, WhichSpawn, err.Error()
-		if !blameless(err) {
+		switch {
+		case errors.Is(err, ErrConfine):
+			r.Which, r.err = WhichConfine, err
+		case !blameless(err):
 			r.Outcome, r.Which, r.err = Internal, "", err
 		}
 	}
 	p.mu.Lock()
 	delete(p.running, c)
 	p.leaked = append(p.leaked, r.Leaked...)
+	p.had(r.Isolation)
 	slot, more := int(s.slot), s.wide // from complete on j may be the caller's again
 	s.wide = nil
 	p.mu.Unlock()
@@ -126,14 +132,16 @@ func (c *command) run(r *Result) error {
 	if err != nil {
 		return ours(err)
 	}
+	c.maxOutput = cmd.Limits.output(p.cfg.MaxOutput)
 	c.stdout.c, c.stderr.c, c.stderr.isErr = c, c, true
 	out.begin(&c.stdout, &c.stderr)
 	r.Start = time.Now()
-	proc, err := p.g.Start(&spawn.Spec{
+	confinement := p.confinement(cmd.Limits, cmd.Isolation, cmd.Lenient)
+	proc, err := p.able.Start(p.g, &spawn.Spec{
 		Path: path, Argv: cmd.Argv, Env: cmd.Env, Dir: cmd.Dir,
 		Files: []*os.File{stdin, out.stdout.w, out.stderr.w},
 		Brief: true,
-	})
+	}, &confinement)
 	if err != nil {
 		out.end()
 		out.close()
@@ -157,7 +165,7 @@ func (c *command) run(r *Result) error {
 		j.Started(j, r.Attempt, c.slot, "", r.PID)
 	}
 	<-proc.Done()
-	st := proc.Status()
+	st := p.statusOf(proc)
 	if out.end() && st.TreeEmpty && len(st.Leaked) == 0 && !st.Lost {
 		p.keep(out)
 	} else {
@@ -165,8 +173,13 @@ func (c *command) run(r *Result) error {
 	}
 	r.Stdout, r.Stderr = c.stdout.output(), c.stderr.output()
 	r.Wall = st.End.Sub(r.Start)
-	r.CPU, r.Peak = st.User+st.System, st.MaxRSS
+	r.CPU = st.User + st.System
+	if st.MaxRSS > 0 {
+		r.Peak, r.PeakSource = st.MaxRSS, "ru_maxrss"
+	}
+	r.used(&st.Usage)
 	r.ExitCode, r.Signal, r.Core, r.Leaked = st.Code, int(st.Signal), st.Core, st.Leaked
+	r.Isolation = st.Isolation
 	c.judge(r, &st)
 	return nil
 }
@@ -187,12 +200,14 @@ func (c *command) judge(r *Result, st *spawn.Status) {
 	case why == killedTimeout:
 		r.Outcome, r.Evidence = TimedOut, timeoutEvidence(c.j)
 	case why == killedOutput:
-		r.Outcome, r.Which = Limited, WhichOutput
-		r.Evidence = fmt.Sprintf("wrote more than %d bytes", c.p.cfg.MaxOutput)
+		r.limited(tooMuchOutput(c.maxOutput, c.wrote.Load()))
 	case why == killedCancel || why == killedShutdown:
 		r.Outcome, r.Evidence = Cancelled, "interrupted"
 	case st.Lost:
 		r.Outcome, r.Evidence = Internal, "the guardian was lost, and the command with it"
+	case st.Breach != nil:
+		r.limited(st.Breach)
+	case c.hitLimit(r, st, okExit):
 	case st.Signal == syscall.SIGKILL:
 		r.Outcome, r.Evidence = Crashed, "ended by SIGKILL, sender unknown"
 	case st.Signal != 0:
@@ -202,6 +217,21 @@ func (c *command) judge(r *Result, st *spawn.Status) {
 	default:
 		r.Outcome, r.Evidence = Failed, fmt.Sprintf("exit code %d", st.Code)
 	}
+}
+
+// hitLimit finds a limit that the kernel has held with an error number, in what a
+// command says that has failed.
+func (c *command) hitLimit(r *Result, st *spawn.Status, okExit []int) bool {
+	limits := c.j.Command.Limits.enforced()
+	if limits == nil || st.Signal == 0 && slices.Contains(okExit, st.Code) {
+		return false
+	}
+	b := death.Limit(limits, death.Exits{Code: st.Code, Signal: st.Signal}, string(r.Stderr.Tail(inMemory)))
+	if b == nil {
+		return false
+	}
+	r.limited(b)
+	return true
 }
 
 // outlet returns pipes for a command's output.
@@ -300,7 +330,7 @@ var readBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 // take is called with what the command writes, by one goroutine for each stream.
 func (s *stream) take(p []byte) {
 	c := s.c
-	if c.wrote.Add(int64(len(p))) > c.p.cfg.MaxOutput {
+	if c.wrote.Add(int64(len(p))) > c.maxOutput {
 		c.end(killedOutput)
 		return
 	}

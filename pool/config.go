@@ -44,7 +44,8 @@ type Config struct {
 	SpillDir string
 
 	// MaxOutput bounds what one attempt may write, stdout and stderr together, in
-	// bytes. 0 = 1 GiB. Beyond it the attempt is killed: Limited.
+	// bytes, where no Limits of its own do. 0 = 1 GiB. Beyond it the attempt is killed:
+	// Limited.
 	MaxOutput int64
 
 	// Stdout and Stderr receive what jobs of Submit and Call write, whole after
@@ -69,6 +70,7 @@ type Config struct {
 
 	ownLogger bool // Logger is the caller's
 
+	fakes     *fakes                            // nil = none; set by tests
 	frameTime func(time.Duration) time.Duration // see child.Options; set by tests
 	jobTime   func(time.Duration) time.Duration // changes what a job was measured to take; set by tests
 }

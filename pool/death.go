@@ -1,16 +1,15 @@
 package pool
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/feac4032/multiproc/internal/awake"
+	"github.com/feac4032/multiproc/internal/death"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 )
@@ -26,6 +25,9 @@ func (w *worker) end(cause error) {
 	}
 	w.closeSending()
 	status := w.reap(cause)
+	if w.wasAsked() && status.Signal == 0 && status.Code == stacksExit {
+		status.Signal, status.Code = quit, -1 // which it has caught, to say more
+	}
 	if w.ready != nil && w.page != nil && !w.broke() {
 		// What it had finished and not yet written.
 		if rest := w.page.Rest(w.link.Reader().Total()); rest != nil {
@@ -36,6 +38,7 @@ func (w *worker) end(cause error) {
 		}
 	}
 	w.stopTail(0)
+	w.readEnd(&status)
 	var a actions
 	var charged []victim
 	p.mu.Lock()
@@ -44,7 +47,8 @@ func (w *worker) end(cause error) {
 	if !started {
 		c.starting--
 	}
-	unasked := w.kill != killedShutdown && w.state != workerStopping
+	unfit := errors.Is(cause, ErrConfine)
+	unasked := w.kill != killedShutdown && w.state != workerStopping && !unfit
 	var back []*Job
 	begun := w.begun()
 	for id := range w.doomed {
@@ -81,6 +85,11 @@ func (w *worker) end(cause error) {
 	w.cause = cause
 	w.status = status
 	evidence := w.evidence(len(charged) > 0)
+	p.had(status.Isolation)
+	if unfit {
+		c.unfit = true
+		p.giveUp(c, cause, &a)
+	}
 	if unasked && len(charged) == 0 && w.kill != killedCancel && w.kill != killedTimeout {
 		p.startFailed(c, &startError{evidence, w.initErr}, &a)
 	}
@@ -95,10 +104,12 @@ func (w *worker) end(cause error) {
 
 	a.run(p) // those that wait do not wait for what follows
 	w.endSession(evidence)
-	w.event(WorkerEvent{
-		Time: time.Now(), Kind: WorkerExited, Worker: w.name, PID: w.pid(), Slot: slot,
-		ExitCode: status.Code, Signal: int(status.Signal), Evidence: evidence, Job: firstLabel(charged),
-	})
+	if !unfit { // else there was no worker
+		w.event(WorkerEvent{
+			Time: time.Now(), Kind: WorkerExited, Worker: w.name, PID: w.pid(), Slot: slot,
+			ExitCode: status.Code, Signal: int(status.Signal), Evidence: evidence, Job: firstLabel(charged),
+		})
+	}
 	for _, v := range charged {
 		w.charge(v, charged, evidence)
 	}
@@ -147,7 +158,17 @@ func (w *worker) reap(cause error) spawn.Status {
 		w.killFor(killedProtocol, cause.Error())
 	}
 	<-w.proc.Done()
-	return w.proc.Status()
+	return w.p.statusOf(w.proc)
+}
+
+// stacksExit is the exit code of a Go program that has written its stacks.
+const stacksExit = 2
+
+// wasAsked reports whether the worker was asked for its stacks.
+func (w *worker) wasAsked() bool {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	return w.asked
 }
 
 // broke reports whether the worker was killed for what it sent.
@@ -193,6 +214,8 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 	if w.page != nil && j.Items > 0 {
 		r.item = w.page.ItemOf(s.id)
 	}
+	r.used(&w.status.Usage)
+	r.Isolation = w.status.Isolation
 	from := w.handedOut()
 	r.Stdout, r.Stderr = w.out.take(w.out.size()), w.err.take(w.err.size())
 	ours := true // or nobody knows whose
@@ -200,7 +223,8 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 	case w.kill == killedShutdown:
 		r.Outcome = Cancelled
 	case w.kill == killedOutput:
-		r.Outcome, r.Which = Limited, WhichOutput
+		r.limited(w.breach)
+		r.Evidence = evidence
 	case w.kill == killedProtocol:
 		r.Outcome, ours = Protocol, false
 	case v.timedOut:
@@ -216,9 +240,12 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 		r.Evidence = "worker lost through " + cause(all) + ": " + evidence
 	case w.status.Lost:
 		r.Outcome = Internal
+	case w.breach != nil:
+		r.limited(w.breach)
+		r.Evidence = evidence
 	default:
 		ours = false
-		r.Which = crashKind(r.Stderr.Tail(inMemory))
+		r.Which = w.words.Kind
 	}
 	if len(all) > 1 && !ours {
 		ours = true
@@ -294,19 +321,22 @@ func (w *worker) startOf(j *Job) time.Time {
 func (w *worker) evidence(underJob bool) string {
 	who := fmt.Sprintf("%s (pid %d)", w.name, w.pid())
 	tail := ""
-	if w.err != nil {
-		o := Output{file: w.err.f, off: w.err.off.Load(), n: w.err.rest()}
-		if line := crashLine(o.Tail(inMemory)); line != "" {
-			tail = ": " + line
-		}
+	if words := w.words.String(); words != "" {
+		tail = ": " + words
 	}
 	st := &w.status
+	if w.breach != nil && st.Breach == nil {
+		tail = "; " + w.breach.Evidence
+	}
 	switch {
 	case w.proc == nil:
 		return w.cause.Error()
-	case w.kill == killedTimeout, w.kill == killedOutput, w.kill == killedStuck:
+	case w.kill == killedTimeout, w.kill == killedCancel, w.kill == killedStuck:
+		if w.hangs != "" {
+			return fmt.Sprintf("%s; it hangs in %s; %s was killed", w.killText, w.hangs, who)
+		}
 		return fmt.Sprintf("%s; %s was killed", w.killText, who)
-	case w.kill == killedCancel:
+	case w.kill == killedOutput:
 		return fmt.Sprintf("%s; %s was killed", w.killText, who)
 	case w.kill == killedShutdown:
 		return who + " was killed: " + w.killText
@@ -316,6 +346,10 @@ func (w *worker) evidence(underJob bool) string {
 		return fmt.Sprintf("%s was killed: %s", who, w.killText)
 	case st.Lost:
 		return who + " was lost with the guardian"
+	case st.Breach != nil:
+		var r Result
+		r.limited(st.Breach)
+		return fmt.Sprintf("%s; %s was killed", r.Evidence, who)
 	case st.Signal == syscall.SIGKILL:
 		return who + " was ended by SIGKILL, sender unknown" + tail
 	case st.Signal != 0:
@@ -330,45 +364,28 @@ func (w *worker) evidence(underJob bool) string {
 	return fmt.Sprintf("%s exited with code %d%s%s", who, st.Code, under, tail)
 }
 
-// crashKind classifies what a Go program printed when it died.
-func crashKind(stderr []byte) string {
-	switch {
-	case bytes.Contains(stderr, []byte("fatal error: runtime: out of memory")),
-		bytes.Contains(stderr, []byte("fatal error: runtime: cannot allocate memory")):
-		return WhichOOM
-	case bytes.Contains(stderr, []byte("fatal error: ")):
-		return WhichFatal
-	case bytes.HasPrefix(stderr, []byte("panic: ")), bytes.Contains(stderr, []byte("\npanic: ")):
-		return WhichPanic
+// readEnd reads what the worker has said at its end: under the jobs that it did not
+// answer, which are not charged yet.
+func (w *worker) readEnd(st *spawn.Status) {
+	if w.err == nil || w.proc == nil {
+		return
 	}
-	return ""
-}
-
-// crashLine finds the line of stderr that says most: the runtime's last words,
-// else the last line that is not empty.
-func crashLine(stderr []byte) string {
-	for _, mark := range []string{"fatal error: ", "panic: ", "SIGSEGV"} {
-		if i := bytes.LastIndex(stderr, []byte(mark)); i >= 0 && (i == 0 || stderr[i-1] == '\n' || mark == "SIGSEGV") {
-			return printable(firstLine(string(stderr[i:])))
-		}
+	o := Output{file: w.err.f, off: w.err.off.Load(), n: w.err.rest()}
+	said := o.Tail(death.Enough)
+	w.words = death.Read(said)
+	if w.wasAsked() && w.threads == 1 { // of several nobody knows whose stack is whose
+		w.hangs = death.Hang(said, ipc.StackMark)
 	}
-	lines := strings.Split(strings.TrimSpace(string(stderr)), "\n")
-	return printable(lines[len(lines)-1])
-}
-
-// printable keeps a line short, and its control characters from the terminal.
-func printable(line string) string {
-	line = strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(line, "\uFFFD"))
-	const limit = 200
-	if len(line) > limit {
-		line = strings.ToValidUTF8(line[:limit], "") + "…"
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	switch limits := w.class.prog.Limits.enforced(); {
+	case w.kill != notKilled:
+	case st.Breach != nil:
+		w.breach = st.Breach
+	case limits != nil:
+		w.breach = death.Limit(limits, death.Exits{Code: st.Code, Signal: st.Signal},
+			w.words.Line, string(said[max(0, len(said)-inMemory):]))
 	}
-	return line
 }
 
 // startFailed counts the end of a worker under which no job was lost, and gives
@@ -399,8 +416,16 @@ func (p *Pool) startFailed(c *class, cause error, a *actions) {
 		})
 		return
 	}
+	p.giveUp(c, fmt.Errorf("%w: %d workers of %s ended within %v without having started a job; the last: %w", ErrRestartLimit, len(c.deaths), c.name, p.cfg.Within, cause), a)
+}
+
+// giveUp ends the jobs of a class, those to come as well. The caller holds mu.
+func (p *Pool) giveUp(c *class, why error, a *actions) {
+	if c.err != nil {
+		return
+	}
 	defer c.change()
-	c.err = fmt.Errorf("%w: %d workers of %s ended within %v without having started a job; the last: %w", ErrRestartLimit, len(c.deaths), c.name, p.cfg.Within, cause)
+	c.err = why
 	c.announce()
 	for c.queue.len() > 0 {
 		j := c.queue.popFront()
@@ -414,6 +439,9 @@ func (p *Pool) startFailed(c *class, cause error, a *actions) {
 
 // givenUp is the end of a job whose class has no workers any more.
 func (c *class) givenUp(j *Job) *Result {
+	if c.unfit {
+		return &Result{Outcome: Failed, Which: WhichConfine, Evidence: c.err.Error(), ExitCode: -1, Attempt: j.pending.attempt + 1, err: c.err}
+	}
 	return &Result{Outcome: Internal, Which: WhichStart, Evidence: c.err.Error(), ExitCode: -1, Attempt: j.pending.attempt + 1, err: c.err}
 }
 

@@ -26,6 +26,8 @@ var (
 	ErrCancelled = errors.New("cancelled")
 	// ErrItems ends a job of many items that has come to a worker which takes none.
 	ErrItems = errors.New("worker takes no jobs of many items")
+	// ErrLimit is what a LimitError is.
+	ErrLimit = errors.New("limit exceeded")
 	// ErrJob comes from Pool.Go for a Job that cannot be run.
 	ErrJob = errors.New("bad job")
 )
@@ -103,9 +105,71 @@ func (e *TimeoutError) Error() string {
 // Is reports that a TimeoutError is an ErrTimeout.
 func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout }
 
+// LimitError is the error of a job whose attempt went over a limit. What errors.As
+// finds in it besides is a *WorkerLostError where the task's worker was killed, or
+// a *TaskError where its function has returned the error.
+type LimitError struct {
+	Task    string // "" for a command
+	Job     string // label
+	Attempt int
+	Worker  string // "" for a command
+	// Which is the limit: WhichMemory and the others. Limit and Observed are bytes,
+	// numbers, or nanoseconds of CPU time.
+	Which           string
+	Limit, Observed int64
+	EnforcedBy      string // as Result.EnforcedBy
+	Evidence        string
+
+	err error
+}
+
+func (e *LimitError) Error() string {
+	s := fmt.Sprintf("limit of %s exceeded: %s", e.Which, e.Evidence)
+	switch {
+	case e.Job != "":
+		return e.Job + ": " + s
+	case e.Task != "":
+		return "task " + e.Task + ": " + s
+	}
+	return s
+}
+
+// Is reports that a LimitError is an ErrLimit.
+func (e *LimitError) Is(target error) bool { return target == ErrLimit }
+
+// Unwrap returns the error of the worker or the task, nil for a command.
+func (e *LimitError) Unwrap() error { return e.err }
+
+// limitError is the error of an attempt that is Limited.
+func (r *Result) limitError(j *Job) error {
+	e := &LimitError{
+		Task: j.Task, Job: j.Label, Attempt: r.Attempt, Worker: r.Worker, Which: r.Which,
+		Limit: r.Limit, Observed: r.Observed, EnforcedBy: r.EnforcedBy, Evidence: r.Evidence,
+	}
+	switch {
+	case r.Failure != nil:
+		e.err = r.taskError(j)
+	case j.Command == nil:
+		e.err = r.lostError(j)
+	}
+	return e
+}
+
+func (r *Result) taskError(j *Job) *TaskError {
+	return &TaskError{Task: j.Task, Job: j.Label, Attempt: r.Attempt, Worker: r.Worker, Failure: r.Failure}
+}
+
+func (r *Result) lostError(j *Job) *WorkerLostError {
+	return &WorkerLostError{
+		Task: j.Task, Worker: r.Worker, PID: r.PID, Job: j.Label, Outcome: r.Outcome, Which: r.Which,
+		ExitCode: r.ExitCode, Signal: r.Signal, Evidence: r.Evidence,
+		StderrTail: string(r.Stderr.Tail(4 << 10)), Poisoned: r.Outcome == Poisoned,
+	}
+}
+
 // Err returns the error of an attempt, nil when it was OK: a *TaskError,
-// *WorkerLostError, *TimeoutError, or one that is ErrCancelled or, for commands,
-// says what the process did.
+// *WorkerLostError, *TimeoutError, *LimitError, or one that is ErrCancelled or, for
+// commands, says what the process did.
 func (r *Result) Err(j *Job) error {
 	switch r.Outcome {
 	case OK:
@@ -116,18 +180,16 @@ func (r *Result) Err(j *Job) error {
 		return fmt.Errorf("%s: %w", label(j), ErrCancelled)
 	case Failed:
 		if r.Failure != nil {
-			return &TaskError{Task: j.Task, Job: j.Label, Attempt: r.Attempt, Worker: r.Worker, Failure: r.Failure}
+			return r.taskError(j)
 		}
 		if r.err != nil {
 			return fmt.Errorf("%s: %w", label(j), r.err)
 		}
-	case Crashed, Poisoned, Protocol, Limited:
+	case Limited:
+		return r.limitError(j)
+	case Crashed, Poisoned, Protocol:
 		if j.Command == nil {
-			return &WorkerLostError{
-				Task: j.Task, Worker: r.Worker, PID: r.PID, Job: j.Label, Outcome: r.Outcome, Which: r.Which,
-				ExitCode: r.ExitCode, Signal: r.Signal, Evidence: r.Evidence,
-				StderrTail: string(r.Stderr.Tail(4 << 10)), Poisoned: r.Outcome == Poisoned,
-			}
+			return r.lostError(j)
 		}
 	case Internal:
 		if r.err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/feac4032/multiproc/internal/spawn"
 )
 
 // SetFrameTime changes the time that a frame may take to arrive.
@@ -63,3 +65,23 @@ func (p *Pool) AuditSlots() error {
 	}
 	return err
 }
+
+// Fakes stand in for the guardian's enforcement of limits.
+type Fakes struct {
+	Usage  func(pid int) Usage
+	Status func(*spawn.Status)
+}
+
+// Usage is what a process tells of itself.
+type Usage = usage
+
+// SetFakes makes limits and levels something that only the fakes know of.
+func (c *Config) SetFakes(f Fakes) {
+	if f.Usage == nil {
+		f.Usage = func(int) Usage { return nil }
+	}
+	c.fakes = &fakes{usage: f.Usage, status: f.Status}
+}
+
+// Refuse makes the machine one that cannot do all.
+func (p *Pool) Refuse(refuse func(*spawn.Spec) error) { p.able.Refuse = refuse }

@@ -125,6 +125,14 @@ type Command struct {
 	StdinPath string
 	// OKExit lists the exit codes that count as success. Nil = 0 alone.
 	OKExit []int
+
+	// Limits bound what the command's tree may use. Nil = nothing is bounded but its
+	// output.
+	Limits *Limits
+	// Isolation is how far the tree is kept from other processes. What this machine has
+	// not got of it is ErrConfine; with Lenient it is left out.
+	Isolation Level
+	Lenient   bool
 }
 
 // Retry is the rule by which a failed attempt is tried again.
@@ -152,6 +160,13 @@ type Result struct {
 	Which    string // refines the outcome: a Which… constant or a limit's name
 	Evidence string // what the outcome was concluded from, for people
 
+	// Limit is what was allowed, of an attempt that is Limited, and Observed what was
+	// seen, which is the same where the kernel let nothing more happen: bytes, numbers,
+	// or nanoseconds of CPU time. EnforcedBy is who held the limit: "cgroup v2",
+	// "cgroup v1", "rlimit", "watchdog", "supervisor".
+	Limit, Observed int64
+	EnforcedBy      string
+
 	// Value is the task's result as msgpack. Nil for commands and without one.
 	Value []byte
 	// Failure is the error of a task that returned one or panicked.
@@ -171,8 +186,15 @@ type Result struct {
 
 	Start time.Time     // when the attempt was given away
 	Wall  time.Duration // from then, or from its start in the worker when that is known, to its end
-	CPU   time.Duration // user and system time of a command's tree; 0 = not known
-	Peak  int64         // peak resident bytes of a command; 0 = not known
+	CPU   time.Duration // user and system time of the attempt's tree; 0 = not known, as for tasks without Limits
+	Peak  int64         // its peak of resident bytes; 0 = not known, as for tasks without Limits
+	// PeakSource is how that was measured; "" = it was not. "ru_maxrss" is the largest
+	// single process of the tree.
+	PeakSource string
+
+	// Isolation names what has kept the process from others, once it has ended. Nil =
+	// a session of its own, or not known.
+	Isolation []string
 
 	// Stdout and Stderr are what the attempt wrote.
 	Stdout, Stderr Output

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -82,8 +81,8 @@ func (p *Pool) look(now time.Time, lost time.Duration, sizes bool) (busy bool) {
 			continue
 		}
 		busy = true
-		if sizes && w.proc != nil && w.written() > p.cfg.MaxOutput {
-			w.killLocked(killedOutput, fmt.Sprintf("wrote more than %d bytes", p.cfg.MaxOutput))
+		if sizes && w.proc != nil {
+			w.boundOutput()
 		}
 		if w.state == workerStarting {
 			continue
@@ -177,6 +176,15 @@ func (w *worker) recall(a *actions) {
 // written is how much the running job has written so far.
 func (w *worker) written() int64 {
 	return w.out.rest() + w.err.rest()
+}
+
+// boundOutput kills a worker whose job has written too much. The caller holds mu.
+func (w *worker) boundOutput() {
+	n, most := w.written(), w.class.prog.Limits.output(w.p.cfg.MaxOutput)
+	if n > most && w.kill == notKilled {
+		w.breach = tooMuchOutput(most, n)
+		w.killLocked(killedOutput, w.breach.Evidence)
+	}
 }
 
 // interrupt asks for a job of this worker back, whether it has started or not.

@@ -19,6 +19,8 @@ type options struct {
 	label     string
 	priority  int
 	progress  func(*Job, []byte)
+	program   *Program // nil = Config.Program
+	confined  confined // what it is to be besides
 
 	buffer   int // items alive beside those that the workers have; −1 = as the chunks need
 	chunk    int // items of a job; 0 = measured
@@ -30,6 +32,9 @@ type options struct {
 // forOne takes the options of a call that gives the pool a single job.
 func forOne(p *Pool, opts []Option) (options, error) {
 	o, err := optionsOf(p, opts)
+	if err == nil {
+		err = o.confine(p)
+	}
 	if err == nil && o.many != "" {
 		err = fmt.Errorf("%w: %s is for Map and Unordered", ErrJob, o.many)
 	}
@@ -60,7 +65,7 @@ func (o options) with(opts []Option) (options, error) {
 // apply fills in the fields of a job.
 func (o *options) apply(j *Job) {
 	j.Timeout, j.KillAfter, j.Retry, j.Label = o.timeout, o.killAfter, o.retry, o.label
-	j.Priority, j.Progress = o.priority, o.progress
+	j.Priority, j.Progress, j.Program = o.priority, o.progress, o.program
 }
 
 // WithTimeout bounds each attempt, from its start in the worker: at its end the
@@ -116,6 +121,79 @@ func WithPriority(n int) Option {
 		o.priority = n
 		return nil
 	}
+}
+
+// WithLimits bounds what each attempt may use, in place of the limits of
+// Config.Program. Jobs with equal limits share workers, each one job at a time. The
+// error of one that goes over a limit is a *LimitError; where this machine cannot
+// enforce one it is ErrConfine. Map and Unordered give the workers single items.
+func WithLimits(l Limits) Option {
+	return func(o *options) error {
+		if err := l.check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrJob, err)
+		}
+		o.confined.limits, o.confined.limited = l, true
+		return nil
+	}
+}
+
+// WithIsolation sets how far the workers are kept from other processes, in place
+// of Config.Program's level. What this machine has not got of the level is
+// ErrConfine.
+func WithIsolation(level Level) Option { return withLevel(level, false) }
+
+// WithBestIsolation is WithIsolation with as much of the level as this machine has;
+// Result.Isolation says what that was.
+func WithBestIsolation(level Level) Option { return withLevel(level, true) }
+
+func withLevel(level Level, lenient bool) Option {
+	return func(o *options) error {
+		if err := checkLevel(level); err != nil {
+			return fmt.Errorf("%w: %w", ErrJob, err)
+		}
+		o.confined.level, o.confined.lenient, o.confined.leveled = level, lenient, true
+		return nil
+	}
+}
+
+// confined is what WithLimits and WithIsolation ask for.
+type confined struct {
+	limits  Limits
+	limited bool // limits was given
+	level   Level
+	lenient bool
+	leveled bool // level was given
+}
+
+// confine finds the program that is as the options want it.
+func (o *options) confine(p *Pool) error {
+	c := o.confined
+	if !c.limited && !c.leveled {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o.program = p.confined[c]; o.program != nil {
+		return nil
+	}
+	own := p.cfg.Program
+	if c.limited {
+		own.Limits = &c.limits
+	}
+	if c.leveled {
+		own.Isolation, own.Lenient = c.level, c.lenient
+	}
+	if err := own.check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrJob, err)
+	}
+	if len(p.confined) < 4096 { // a cache: each call may ask for something else
+		if p.confined == nil {
+			p.confined = make(map[confined]*Program)
+		}
+		p.confined[c] = &own
+	}
+	o.program = &own
+	return nil
 }
 
 // WithProgress hands to f what the task reports with worker.Progress, decoded
@@ -185,13 +263,22 @@ func FailFast() Option {
 // forMany takes the options of a call that has many items.
 func forMany(p *Pool, opts []Option) (options, error) {
 	o, err := optionsOf(p, opts)
+	if err == nil {
+		err = o.confine(p)
+	}
 	if err != nil {
 		return o, err
 	}
-	if o.timeout > 0 {
-		if o.chunk > 1 {
-			return o, fmt.Errorf("%w: a timeout is that of one item, and goes with Chunk(1), not with Chunk(%d)", ErrJob, o.chunk)
+	limits := p.cfg.Program.Limits
+	if o.program != nil {
+		limits = o.program.Limits
+	}
+	for what, given := range map[string]bool{"timeout is that": o.timeout > 0, "limit is that": limits != nil} {
+		if given && o.chunk > 1 {
+			return o, fmt.Errorf("%w: a %s of one item, and goes with Chunk(1), not with Chunk(%d)", ErrJob, what, o.chunk)
 		}
+	}
+	if o.timeout > 0 || limits != nil {
 		o.chunk = 1
 	}
 	return o, nil

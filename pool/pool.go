@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/feac4032/multiproc/internal/child"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 	workerside "github.com/feac4032/multiproc/worker"
@@ -31,6 +32,7 @@ type Pool struct {
 	quit   chan struct{} // ends the monitor
 	idle   chan struct{} // the monitor has returned
 	unhook func() bool   // from the context of New
+	able   child.Ability // of the machine to enforce limits
 	wg     sync.WaitGroup
 
 	mu        sync.Mutex
@@ -61,6 +63,8 @@ type Pool struct {
 	gone      chan struct{} // closed once the pool is dismantled
 	drained   chan struct{} // closed once closed is set and open is 0
 	leaked    []int
+	confined  map[confined]*Program // what WithLimits and WithIsolation have made of Config.Program
+	parts     []string              // of isolation, that processes have had
 	shutdown  sync.Once
 	report    Report
 }
@@ -136,6 +140,9 @@ func New(ctx context.Context, cfg Config) (*Pool, error) {
 		stderr:    &sharedWriter{w: cfg.Stderr},
 	}
 	p.tellings = sync.NewCond(&p.mu)
+	p.able.Warn = func(limit string, err error) {
+		p.log.Warn("limit is not enforced on this machine", "limit", limit, "error", err)
+	}
 	if p.g == nil {
 		g, err := spawn.Open(spawn.Options{Logger: func(msg string, kv ...any) { p.log.Warn(msg, kv...) }})
 		if err != nil {
@@ -272,6 +279,10 @@ func (j *Job) check() error {
 		return fmt.Errorf("%w: %s has both a task and a command", ErrJob, label(j))
 	case j.Slots < 0:
 		return fmt.Errorf("%w: %s takes %d slots, want 0 or more", ErrJob, label(j), j.Slots)
+	case j.Command != nil && j.Command.Limits.check() != nil:
+		return fmt.Errorf("%w: %s: %w", ErrJob, label(j), j.Command.Limits.check())
+	case j.Command != nil && checkLevel(j.Command.Isolation) != nil:
+		return fmt.Errorf("%w: %s: %w", ErrJob, label(j), checkLevel(j.Command.Isolation))
 	case j.Items < 0 || j.Items > ipc.MaxItems || j.Items > 0 && j.isCommand():
 		return fmt.Errorf("%w: %s has %d items", ErrJob, label(j), j.Items)
 	case len(j.Task) > ipc.MaxName || len(j.Label) > ipc.MaxName || len(j.Key) > ipc.MaxName:
@@ -322,6 +333,10 @@ func (p *Pool) classOf(prog *Program) *class {
 	if c == nil {
 		own := *prog
 		own.Command, own.Env = slices.Clone(prog.Command), slices.Clone(prog.Env)
+		if prog.Limits != nil {
+			l := *prog.Limits
+			own.Limits = &l
+		}
 		if own.StartTimeout <= 0 {
 			own.StartTimeout = 60 * time.Second
 		}

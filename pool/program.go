@@ -63,6 +63,15 @@ type Program struct {
 	// 0 = for ever. Spares stay.
 	IdleTimeout time.Duration
 
+	// Limits bound what each attempt may use. Nil = nothing is bounded but its output.
+	// A worker with limits runs one job at a time, and is sent no other meanwhile:
+	// Threads has to be 0 or 1, and Map gives it single items.
+	Limits *Limits
+	// Isolation is how far the workers are kept from other processes. What this machine
+	// has not got of it is ErrConfine; with Lenient it is left out.
+	Isolation Level
+	Lenient   bool
+
 	// StuckAfter is how long a worker with jobs may leave heartbeats unanswered
 	// before it is killed: its job ends as Crashed, WhichStuck. That is for processes
 	// that do not run at all, stopped or looping where no other thread runs; a job
@@ -100,6 +109,8 @@ func (p *Program) check() error {
 		return fmt.Errorf("program: a time is negative")
 	case p.Threads < 0 || p.Threads > MaxThreads:
 		return fmt.Errorf("program: Threads is %d, want 0 to %d", p.Threads, MaxThreads)
+	case p.Limits != nil && p.Threads > 1:
+		return fmt.Errorf("program: Threads is %d, want 1 with limits: nobody could tell which job has used what", p.Threads)
 	case p.Spares < 0:
 		return fmt.Errorf("program: Spares is %d, want 0 or more", p.Spares)
 	case p.MaxJobs < 0:
@@ -113,6 +124,12 @@ func (p *Program) check() error {
 	case p.Init != nil && (len(p.Init.Task) > ipc.MaxName || len(p.Init.Payload) > ipc.MaxMessage):
 		return fmt.Errorf("program: Init is too large: %w", ipc.ErrTooLarge)
 	}
+	if err := p.Limits.check(); err != nil {
+		return fmt.Errorf("program: %w", err)
+	}
+	if err := checkLevel(p.Isolation); err != nil {
+		return fmt.Errorf("program: %w", err)
+	}
 	return nil
 }
 
@@ -122,8 +139,13 @@ func (p *Program) key() string {
 	if p.Init != nil {
 		init = p.Init.Task + "\x00" + string(p.Init.Payload)
 	}
+	var limits Limits
+	if p.Limits != nil {
+		limits = *p.Limits
+	}
 	return strings.Join([]string{
 		strings.Join(p.Command, "\x00"), strings.Join(p.Env, "\x00"), p.Dir, init,
 		fmt.Sprint(p.Env == nil, p.Init == nil, p.StartTimeout, p.Threads, p.Spares, p.MaxJobs, p.MaxAge, p.MaxMemory, p.IdleTimeout, p.StuckAfter),
+		fmt.Sprint(p.Limits == nil, limits, p.Isolation, p.Lenient),
 	}, "\x00\x00")
 }

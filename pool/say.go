@@ -5,6 +5,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/feac4032/multiproc/internal/death"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
 )
@@ -55,7 +56,7 @@ func (w *worker) log(level hclog.Level, job string, m *ipc.Message) error {
 	if job != "" {
 		who = append(who, "job", job)
 	}
-	w.p.log.Log(level, string(m.Name), append(who, fields...)...)
+	w.p.log.Log(level, death.Clean(string(m.Name), len(m.Name)), append(who, fields...)...)
 	return nil
 }
 

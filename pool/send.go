@@ -31,7 +31,7 @@ func (w *worker) flush(caller bool) {
 		if !more {
 			return
 		}
-		if caller && slices.ContainsFunc(jobs, (*Job).callsBack) {
+		if caller && (slices.ContainsFunc(jobs, (*Job).callsBack) || w.marks != nil && len(jobs) > 0) {
 			go func() {
 				if w.put(jobs, control) {
 					w.flush(false)
@@ -51,6 +51,11 @@ func (j *Job) callsBack() bool { return j.Prepare != nil || j.Started != nil }
 // put writes what was picked. It reports whether the right to write is still the
 // caller's.
 func (w *worker) put(jobs []*Job, control [][]byte) bool {
+	if w.marks != nil && len(jobs) > 0 {
+		if err := w.marks.Mark(); err != nil {
+			w.p.log.Debug("usage is not counted from the start of the job", "worker", w.name, "error", err)
+		}
+	}
 	large := w.encode(jobs)
 	w.msgs = append(w.msgs, control...)
 	n, err := w.link.TryPutBatch(w.msgs)

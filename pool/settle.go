@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/death"
+	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
 )
@@ -17,8 +19,9 @@ type answer struct {
 	job       *Job          // nil: it was given back
 	timedOut  bool          // as it was when the answer was taken
 	cancelled bool
-	tell      bool // Started is to be called
-	settled   bool // it ends well, and is counted with its batch
+	tell      bool          // Started is to be called
+	settled   bool          // it ends well, and is counted with its batch
+	breach    *spawn.Breach // a limit that the job has run into
 }
 
 // take handles a batch of messages from the worker. An error is a violation of
@@ -171,6 +174,7 @@ func (w *worker) settle() error {
 		now  = time.Now()
 	)
 	memory, tooLarge := w.weigh()
+	hit := w.measure()
 	for i := range w.answers {
 		if m := &w.answers[i].msg; m.Status == ipc.StatusRecalled {
 			w.stopTail(m.ID) // it was told of what has started by its own account
@@ -199,7 +203,7 @@ func (w *worker) settle() error {
 			ans.job = nil
 			continue
 		}
-		if n++; ans.msg.Status == ipc.StatusOK && !ans.timedOut && ans.job.Items == 0 {
+		if n++; ans.msg.Status == ipc.StatusOK && !ans.timedOut && ans.breach == nil && ans.job.Items == 0 {
 			ans.settled = true
 			ans.job.pending.attempt++
 			ans.job.pending.state = jobDone
@@ -217,7 +221,7 @@ func (w *worker) settle() error {
 			w.grown = min(2*w.grown, w.maxWindow)
 		}
 	}
-	if n > 0 && tooLarge {
+	if n > 0 && (tooLarge || hit) {
 		w.outgrow(&a)
 	}
 	p.putBack(back, &a)
@@ -334,7 +338,7 @@ func (w *worker) report(ans *answer, took time.Duration) {
 		r.Outcome, r.Evidence = Cancelled, "cancelled before it started"
 	default:
 		f := ans.failure
-		r.Outcome, r.Failure, r.Evidence = Failed, f, firstLine(f.Error())
+		r.Outcome, r.Failure, r.Evidence = Failed, f, death.Clean(firstLine(f.Error()), maxEvidence)
 		if f.Panic {
 			r.Which = WhichPanic
 		}
@@ -342,13 +346,22 @@ func (w *worker) report(ans *answer, took time.Duration) {
 			ans.timedOut = true // the worker's own clock was first
 		}
 	}
+	if w.marks != nil {
+		r.used(&w.usage)
+	}
+	if ans.breach != nil {
+		r.Value, r.items = nil, itemResults{}
+		r.limited(ans.breach)
+	}
 	// What we did wins over how it looks; but a value that came is not thrown away
 	// because somebody lost interest in it.
 	switch {
 	case ans.timedOut:
 		r.Outcome, r.Which, r.Evidence = TimedOut, "", timeoutEvidence(j)
+		r.Limit, r.Observed, r.EnforcedBy = 0, 0, ""
 	case ans.cancelled && r.Outcome != OK:
 		r.Outcome, r.Which = Cancelled, ""
+		r.Limit, r.Observed, r.EnforcedBy = 0, 0, ""
 		if m.Status != ipc.StatusRecalled {
 			r.Evidence = "interrupted"
 		}
@@ -360,6 +373,9 @@ func (w *worker) report(ans *answer, took time.Duration) {
 	}
 	w.p.complete(j, r)
 }
+
+// maxEvidence bounds the line that a task's error is shown as, in bytes.
+const maxEvidence = 4 << 10
 
 func timeoutEvidence(j *Job) string {
 	return fmt.Sprintf("did not end within its timeout of %v", j.Timeout)
@@ -409,7 +425,7 @@ func (p *Pool) count(c *class, outcome Outcome, n int) {
 
 // tryAgain decides about another attempt; without one the job is done.
 func (p *Pool) tryAgain(j *Job, r *Result) (time.Duration, bool) {
-	again := r.Outcome != OK && r.Outcome != Cancelled && r.Outcome != Poisoned && r.Which != WhichSlots && j.Retry.again(r)
+	again := r.Outcome != OK && r.Outcome != Cancelled && r.Outcome != Poisoned && r.Which != WhichSlots && r.Which != WhichConfine && j.Retry.again(r)
 	s := &j.pending
 	p.mu.Lock()
 	defer p.mu.Unlock()

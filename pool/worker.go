@@ -16,6 +16,7 @@ import (
 
 	"github.com/feac4032/multiproc/internal/awake"
 	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/death"
 	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/queue"
@@ -51,6 +52,8 @@ type worker struct {
 	pongs     bool   // it answers heartbeats
 	threads   int    // jobs that it runs at a time
 	meter     *meter // of its memory; nil = it is not measured
+	marks     usage  // of each job; nil = that is not measured
+	dumps     bool   // it writes its stacks at a signal
 	init      *Job   // runs before all others; nil = none
 
 	calling // its calls, and their answers
@@ -92,10 +95,14 @@ type worker struct {
 	moved     time.Time               // a chunk of it was sent
 	kill      killReason
 	killText  string
-	cause     error // of the end of the link
+	breach    *spawn.Breach // the limit for which it was killed, or has ended
+	asked     bool          // it was asked for its stacks before the kill
+	cause     error         // of the end of the link
 	initTimer *awake.Timer
 	initErr   error // why Init failed; set before the kill
 	status    spawn.Status
+	words     death.Words // its last
+	hangs     string      // what its job was doing when it was killed; "" = not known
 
 	tail *tail // of the job that runs; nil = nothing was told of any
 
@@ -111,6 +118,7 @@ type worker struct {
 	parts     ipc.Assembler
 	owed      uint64 // payload bytes that were consumed since credit was last granted
 	result    Result
+	usage     spawn.Usage // of the job that was answered last
 	answers   []answer
 	got       [256][]byte  // messages
 	heard     atomic.Int64 // when it was last heard of: nanoseconds since epoch
@@ -175,12 +183,14 @@ func (w *worker) start() (err error) {
 		Name: w.name, Command: prog.Command, Env: prog.Env, Dir: prog.Dir,
 		Stdout: w.out.f, Stderr: w.err.f, Page: true, FrameTime: w.p.cfg.frameTime,
 		CPUs: max(1, runtime.NumCPU()/w.p.cfg.Workers), Threads: prog.Threads,
+		Confinement: w.p.confinement(prog.Limits, prog.Isolation, prog.Lenient), Ability: &w.p.able,
 	})
 	if err != nil {
 		return err
 	}
 	w.p.mu.Lock()
 	w.child, w.proc, w.link, w.jobs = c, c.Proc, c.Link, c.Link
+	w.marks = w.p.usageOf(c.Proc, prog.Limits)
 	killed := w.kill != notKilled
 	w.p.mu.Unlock()
 	if killed {
@@ -210,6 +220,7 @@ func (w *worker) handshake() error {
 	w.counts = ready.Has(ipc.CapCredit)
 	w.maps = ready.Has(ipc.CapMap)
 	w.pongs = ready.Has(ipc.CapPong)
+	w.dumps = ready.Has(ipc.CapStacks) && len(stackSignals) > 0
 	w.threads = int(min(ready.Threads, uint64(max(1, w.class.prog.Threads))))
 	w.runs = make([]started, w.threads)
 	w.maxWindow = max(w.threads, int(min(ready.Window, uint64(w.p.cfg.MaxWindow))))
@@ -370,15 +381,39 @@ func (w *worker) killLocked(why killReason, text string) {
 	if w.gone {
 		return
 	}
-	if w.kill == notKilled {
+	first := w.kill == notKilled
+	if first {
 		w.kill, w.killText = why, text
 	}
-	if w.proc != nil {
-		// A hand-over to the guardian, which does not block.
-		if err := w.proc.Kill(); err != nil {
-			w.p.log.Error("kill failed", "worker", w.name, "error", err)
+	switch {
+	case w.proc == nil:
+	case first && w.dumps && (why == killedTimeout || why == killedCancel || why == killedStuck):
+		w.askForStacks()
+	default:
+		w.killNow()
+	}
+}
+
+func (w *worker) killNow() {
+	// A hand-over to the guardian, which does not block.
+	if err := w.proc.Kill(); err != nil {
+		w.p.log.Error("kill failed", "worker", w.name, "error", err)
+	}
+}
+
+// stackTime is how long a worker that hangs has to write what it is doing.
+const stackTime = 500 * time.Millisecond
+
+// askForStacks ends a worker that hangs so that it tells where, and kills it if it
+// does not. The caller holds mu.
+func (w *worker) askForStacks() {
+	w.asked = true
+	for _, sig := range stackSignals {
+		if err := w.proc.Signal(sig); err != nil {
+			w.p.log.Error("signal failed", "worker", w.name, "error", err)
 		}
 	}
+	awake.AfterFunc(stackTime, w.killNow)
 }
 
 // stopGrace is how long a worker has to end after it was told that no more jobs

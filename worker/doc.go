@@ -33,6 +33,8 @@
 //     long as they need, what had not started is handed back; exit code 0.
 //     SIGINT does nothing: a terminal sends it to the supervisor as well, and
 //     that decides
+//   - at SIGQUIT: it writes the stacks of its goroutines to stderr, those of its jobs
+//     last; exit code 2. A supervisor sends that before it kills a worker that hangs
 //   - after a frame that breaks the protocol: at once, with a line on stderr;
 //     exit code 3.
 //

@@ -100,6 +100,13 @@ func serveLink() int {
 	signal.Notify(signals, syscall.SIGTERM)
 	// Not signal.Ignore: children would inherit that.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	quit := make(chan os.Signal, 1)
+	signal.Notify(quit, syscall.SIGQUIT)
+	go func() {
+		<-quit
+		writeStacks(os.Stderr)
+		os.Exit(exitQuit)
+	}()
 	go func() {
 		<-signals
 		s.terminate()

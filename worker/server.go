@@ -38,6 +38,7 @@ const (
 const (
 	exitOK       = 0
 	exitUsage    = 2
+	exitQuit     = 2 // after SIGQUIT, as of any Go program
 	exitProtocol = 3
 )
 
@@ -245,7 +246,7 @@ func (s *server) ready(h *ipc.Hello) *ipc.Ready {
 		Window:       window,
 		Threads:      uint64(s.threads),
 		Credit:       ipc.DefaultCredit,
-		Capabilities: []ipc.Capability{ipc.CapCancel, ipc.CapCredit, ipc.CapMap, ipc.CapPong},
+		Capabilities: []ipc.Capability{ipc.CapCancel, ipc.CapCredit, ipc.CapMap, ipc.CapPong, ipc.CapStacks},
 		Tasks:        s.tasks,
 		Program:      s.program,
 	}

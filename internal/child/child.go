@@ -34,6 +34,9 @@ type Options struct {
 
 	Page bool // offer a shared page, where there is such a thing
 
+	Confinement
+	Ability *Ability // of the machine, to be shared; nil = nothing is known of it
+
 	// FrameTime changes the time that a frame may take to arrive, for tests. Nil =
 	// as it is.
 	FrameTime func(time.Duration) time.Duration
@@ -102,11 +105,15 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	if env == nil {
 		env = os.Environ()
 	}
-	c.Proc, err = g.Start(&spawn.Spec{
+	ability := o.Ability
+	if ability == nil {
+		ability = new(Ability)
+	}
+	c.Proc, err = ability.Start(g, &spawn.Spec{
 		Path: path, Argv: argv, Dir: o.Dir,
 		Env:   append(env[:len(env):len(env)], marker, Parent{os.Getpid(), SelfName(), o.Daemon}.marker()),
 		Files: files,
-	})
+	}, &o.Confinement)
 	if err != nil {
 		return nil, err
 	}
