@@ -71,11 +71,6 @@ func (c *checker) add(e *Error) {
 	}
 }
 
-// later refuses something that is right but cannot be honoured.
-func (c *checker) later(pos Pos, what string) {
-	c.add(&Error{File: c.file, Line: pos.Line, Col: pos.Col, Msg: what + " is not available yet", Err: ErrNotAvailable})
-}
-
 func (c *checker) result() error {
 	if c.count == 0 {
 		return nil

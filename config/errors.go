@@ -1,24 +1,19 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"sort"
 	"strings"
 )
-
-// ErrNotAvailable is wrapped by an [Error] about a key that is part of the job
-// file's language, and was written correctly, but that this version cannot
-// honour. Such a key is refused, never ignored.
-var ErrNotAvailable = errors.New("not available yet")
 
 // maxErrors bounds how many mistakes of one file are kept, so that a large file
 // of the wrong kind does not answer with megabytes.
 const maxErrors = 1000
 
 // Error is one mistake in a job file, or one failed expansion of a template in
-// it. Line and Col count from 1, Col in characters; both are 0 where the
-// mistake has no place (the file cannot be read).
+// it, or in a file of variables. Line and Col count from 1, Col in characters; both
+// are 0 where the mistake has no place (the file cannot be read), and Col is where
+// the whole line is meant.
 type Error struct {
 	File      string
 	Line, Col int
@@ -35,7 +30,10 @@ func (e *Error) Error() string {
 		b.WriteByte(':')
 	}
 	if e.Line > 0 {
-		fmt.Fprintf(&b, "%d:%d:", e.Line, e.Col)
+		fmt.Fprintf(&b, "%d:", e.Line)
+	}
+	if e.Col > 0 {
+		fmt.Fprintf(&b, "%d:", e.Col)
 	}
 	if b.Len() > 0 {
 		b.WriteByte(' ')

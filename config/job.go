@@ -59,12 +59,22 @@ type Job struct {
 
 	Env        []EnvVar    // top level, defaults and job merged by name
 	InheritEnv *InheritEnv // the job's, else the file's; nil: neither says
+	Secrets    []Secret    // variables that it gets, and nobody is shown
+	EnvFiles   []EnvFile   // of variables that it gets; below Env, later ones win
 	Cwd        *Template   // nil: the file's folder
 	Stdin      *Stdin      // nil: /dev/null
 	Stdout     *Template   // path of a file that gets the output of an ok instance; nil: none
 	Creates    *Template   // path; an instance whose path exists is skipped; nil: none
 	OkExit     []int       // exit codes that count as ok; never empty
 	Worker     *Worker     // Kind Task: the job's, else the file's; nil: the stock worker
+
+	// Limits hold for each attempt: of a task, the job's own win by key over those of
+	// its worker. Nil: none.
+	Limits *Limits
+	// Isolation is an Isolation… constant: the job's, else its worker's; "": neither
+	// says. With RequireIsolation an attempt that cannot have it does not run.
+	Isolation        string
+	RequireIsolation bool
 }
 
 // Argv expands the command of a `run` job. An element that is exactly {{.items}}

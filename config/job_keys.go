@@ -11,8 +11,11 @@ import (
 type draft struct {
 	*Job
 	env   []EnvVar // its own
+	own   *Limits  // its own
 	needs []needRef
 	shell *yaml.Node // its own script
+
+	required *bool // require_isolation, its own or that of defaults; nil: neither says
 }
 
 // needRef is one entry of `needs` before the jobs are known.
@@ -37,9 +40,9 @@ var jobKeys = newKeyset("in a job",
 	key[*draft]{name: "timeout", read: func(c *checker, n *yaml.Node, d *draft) { d.Timeout, _ = c.duration(n, "timeout", 1) }},
 	key[*draft]{name: "kill_after", read: func(c *checker, n *yaml.Node, d *draft) { d.KillAfter, _ = c.duration(n, "kill_after", 0) }},
 	key[*draft]{name: "retry", read: func(c *checker, n *yaml.Node, d *draft) { d.Retry = c.retry(n) }},
-	key[*draft]{name: "limits", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.limits(n) }},
-	key[*draft]{name: "isolation", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.isolation(n, "isolation") }},
-	key[*draft]{name: "require_isolation", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.isolation(n, "require_isolation") }},
+	key[*draft]{name: "limits", read: func(c *checker, n *yaml.Node, d *draft) { d.own = c.limits(n) }},
+	key[*draft]{name: "isolation", read: func(c *checker, n *yaml.Node, d *draft) { c.isolation(n, &d.Isolation) }},
+	key[*draft]{name: "require_isolation", read: func(c *checker, n *yaml.Node, d *draft) { c.requireIsolation(n, &d.required) }},
 	key[*draft]{name: "uses", read: readUses},
 	key[*draft]{name: "max_parallel", read: func(c *checker, n *yaml.Node, d *draft) { d.MaxParallel, _ = c.positive(n, "max_parallel") }},
 	key[*draft]{name: "rate", read: readRate},
@@ -54,8 +57,8 @@ var jobKeys = newKeyset("in a job",
 	key[*draft]{name: "stdout", read: readStdout},
 	key[*draft]{name: "creates", read: readCreates},
 	key[*draft]{name: "ok_exit", read: readOkExit},
-	key[*draft]{name: "secrets", later: true, read: readSecrets},
-	key[*draft]{name: "env_file", later: true, read: func(c *checker, n *yaml.Node, d *draft) { c.path(n, "env_file") }},
+	key[*draft]{name: "secrets", read: readSecrets},
+	key[*draft]{name: "env_file", read: readEnvFile},
 	key[*draft]{name: "worker", read: func(c *checker, n *yaml.Node, d *draft) { d.Worker = c.worker(n) }},
 )
 
@@ -71,8 +74,9 @@ var jobID = regexp.MustCompile(`^[A-Za-z_][\w-]*$`)
 // jobs reads defaults and jobs, and then what needs all of them.
 func (c *checker) jobs(t *top) {
 	base := Job{KillAfter: KillAfter, OkExit: []int{0}, Slots: 1, Worker: t.Worker, InheritEnv: t.InheritEnv, Env: t.Env}
+	var required *bool
 	if t.defaults != nil {
-		c.defaults(t.defaults, &base)
+		required = c.defaults(t.defaults, &base)
 	}
 	if t.jobs == nil {
 		return
@@ -90,7 +94,7 @@ func (c *checker) jobs(t *top) {
 	for i, n := range items {
 		j := new(Job)
 		*j = base
-		d := draft{Job: j}
+		d := draft{Job: j, required: required}
 		j.Pos = posOf(n)
 		if c.job(n, &d, base.Kind) {
 			t.Jobs = append(t.Jobs, j)
@@ -105,11 +109,12 @@ func (c *checker) jobs(t *top) {
 	}
 }
 
-func (c *checker) defaults(n *yaml.Node, base *Job) {
+// defaults reads what stands behind all jobs, and returns its require_isolation.
+func (c *checker) defaults(n *yaml.Node, base *Job) (required *bool) {
 	d := draft{Job: base}
 	set, ok := jobKeys.read(c, n, "defaults", &d)
 	if !ok {
-		return
+		return nil
 	}
 	for _, name := range ownKeys {
 		if k := keyNode(n, name); k != nil && jobKeys.has(set, name) {
@@ -120,6 +125,8 @@ func (c *checker) defaults(n *yaml.Node, base *Job) {
 	c.script(&d)
 	base.ID, base.Foreach, base.Matrix = "", nil, nil
 	base.Env = mergeEnv(base.Env, d.env)
+	base.Limits = d.own
+	return d.required
 }
 
 // job reads one entry; kind is what defaults say.
@@ -135,7 +142,10 @@ func (c *checker) job(n *yaml.Node, d *draft, kind Kind) bool {
 		c.failNode(n, "", "the job has none of run, shell and task")
 	}
 	d.Env = mergeEnv(d.Env, d.env)
+	d.Limits = mergeLimits(d.Limits, d.own)
 	c.fitKind(n, set, d.Job)
+	c.confine(n, d)
+	c.fitSecrets(d.Job)
 	c.fitChunk(n, d.Job)
 	c.fitWhen(n, d)
 	c.script(d)

@@ -15,13 +15,11 @@ type keyset[T any] struct {
 	keys  map[string]*key[T]
 }
 
-// key is one of them. A later key is read, so that what is wrong with it is
-// said, and then refused.
+// key is one of them.
 type key[T any] struct {
-	name  string
-	later bool
-	read  func(c *checker, n *yaml.Node, into T)
-	bit   uint64
+	name string
+	read func(c *checker, n *yaml.Node, into T)
+	bit  uint64
 }
 
 func newKeyset[T any](in string, keys ...key[T]) *keyset[T] {
@@ -64,11 +62,7 @@ func (ks *keyset[T]) read(c *checker, n *yaml.Node, what string, into T) (set ui
 			continue
 		}
 		set |= k.bit
-		before := c.count
 		k.read(c, value, into)
-		if k.later && c.count == before && !c.bad[value] {
-			c.later(posOf(name), k.name)
-		}
 	}
 	return set, true
 }

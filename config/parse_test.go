@@ -82,23 +82,6 @@ func TestParse_TenMistakesGiveTenErrors(t *testing.T) {
 	}
 }
 
-func TestParse_RefusedKeysWrapErrNotAvailable(t *testing.T) {
-	t.Parallel()
-	_, err := Load("testdata/bad/not-yet.yaml")
-	var errs Errors
-	if !errors.As(err, &errs) {
-		t.Fatalf("got %T, want Errors", err)
-	}
-	for _, e := range errs {
-		if !errors.Is(e, ErrNotAvailable) {
-			t.Errorf("%v does not wrap ErrNotAvailable", e)
-		}
-	}
-	if _, err := Load("testdata/bad/types.yaml"); errors.Is(err, ErrNotAvailable) {
-		t.Errorf("plain mistakes wrap ErrNotAvailable: %v", err)
-	}
-}
-
 func TestLoad_NamesTheCauseOfAnUnreadableFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "absent.yaml")

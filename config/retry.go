@@ -33,7 +33,7 @@ func DefaultRetry(n int) Retry {
 // Cause is one reason for a retry: an outcome, a range of exit codes, or a
 // signal.
 type Cause struct {
-	Outcome string // "failed", "crashed" or "timeout"; "": see the others
+	Outcome string // "failed", "crashed", "timeout" or "limit"; "": see the others
 	Exit    bool   // exit codes Lo to Hi, both included
 	Lo, Hi  int
 	Signal  int // > 0: ended by this signal
@@ -56,7 +56,7 @@ func (c Cause) String() string {
 // number of attempts aside. exited says that the process ended with exitCode;
 // signal is the signal that ended it, 0 for none. Exit codes and signals count
 // only where the outcome is failed or crashed, so that the signals of our own
-// kills (timeout, cancel) do not.
+// kills (timeout, limit, cancel) do not.
 func (r *Retry) Matches(outcome string, exited bool, exitCode, signal int) bool {
 	own := outcome == "failed" || outcome == "crashed"
 	for _, c := range r.Causes {
@@ -90,10 +90,8 @@ func (r *Retry) Delay(n int, random float64) time.Duration {
 // parseCause reads one entry of `causes`.
 func parseCause(text string) (Cause, error) {
 	switch text {
-	case "failed", "crashed", "timeout":
+	case "failed", "crashed", "timeout", "limit":
 		return Cause{Outcome: text}, nil
-	case "limit":
-		return Cause{}, fmt.Errorf("retry cause limit is %w", ErrNotAvailable)
 	}
 	if codes, ok := strings.CutPrefix(text, "exit:"); ok {
 		a, b, ranged := strings.Cut(codes, "-")

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-
 	"go.yaml.in/yaml/v3"
 )
 
@@ -52,13 +50,10 @@ func readCauses(c *checker, n *yaml.Node, r *Retry) {
 			continue
 		}
 		cause, err := parseCause(s)
-		switch {
-		case errors.Is(err, ErrNotAvailable):
-			c.later(posOf(e), "retry cause limit")
-		case err != nil:
+		if err != nil {
 			c.failNode(e, "", "%s", err)
-		default:
-			r.Causes = append(r.Causes, cause)
+			continue
 		}
+		r.Causes = append(r.Causes, cause)
 	}
 }

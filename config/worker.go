@@ -20,6 +20,11 @@ type Worker struct {
 	Spares      int           // workers kept ready beside those with slots
 	Threads     int           // jobs at a time; never 0
 	StuckAfter  time.Duration // without an answer to heartbeats; never 0
+
+	// What holds for each attempt in it where its job does not say; see Job.
+	Limits           *Limits // nil: none
+	Isolation        string  // "": not said
+	RequireIsolation *bool   // nil: not said
 }
 
 // Init is the task that prepares a worker.
@@ -66,9 +71,9 @@ var workerKeys = newKeyset("in worker",
 			w.StuckAfter = d
 		}
 	}},
-	key[*Worker]{name: "limits", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.limits(n) }},
-	key[*Worker]{name: "isolation", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.isolation(n, "isolation") }},
-	key[*Worker]{name: "require_isolation", later: true, read: func(c *checker, n *yaml.Node, _ *Worker) { c.isolation(n, "require_isolation") }},
+	key[*Worker]{name: "limits", read: func(c *checker, n *yaml.Node, w *Worker) { w.Limits = c.limits(n) }},
+	key[*Worker]{name: "isolation", read: func(c *checker, n *yaml.Node, w *Worker) { c.isolation(n, &w.Isolation) }},
+	key[*Worker]{name: "require_isolation", read: func(c *checker, n *yaml.Node, w *Worker) { c.requireIsolation(n, &w.RequireIsolation) }},
 )
 
 // worker reads an argv or a map.
@@ -82,6 +87,9 @@ func (c *checker) worker(n *yaml.Node) *Worker {
 		w.Command = c.command(n, "worker")
 	case yaml.MappingNode:
 		workerKeys.read(c, n, "worker", w)
+		if k := keyNode(n, "threads"); k != nil && w.Threads > 1 && w.Limits.Any() {
+			c.failNode(k, "", "threads must be 1 with limits: what each of %d jobs in one process uses cannot be told apart", w.Threads)
+		}
 	default:
 		c.wrong(n, "write [program, argument]", "worker", "a list or a map")
 		return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/internal/faulttest"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/task"
@@ -191,8 +192,8 @@ func beSilent() {
 		return
 	}
 	signal.Ignore(syscall.SIGQUIT, syscall.SIGTERM)
-	f := &faulty{out: os.NewFile(uintptr(boot.Out), "link"), in: ipc.NewReader(os.NewFile(uintptr(boot.In), "link"))}
-	f.ready(ipc.CapStacks)
-	f.job()
-	hang()
+	w := faulttest.New(noop.Name())
+	w.Ready(ipc.CapStacks)
+	w.Job()
+	faulttest.Hang()
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/feac4032/multiproc/internal/faulttest"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/pool"
 )
@@ -16,11 +17,11 @@ func ofThree(j *pool.Job) { j.Items, j.Payload = 3, []byte{0x93, 1, 2, 3} }
 
 // beginItems is ready of a worker that keeps the page and takes jobs of many
 // items, and the first job, which has started.
-func (f *faulty) beginItems() ipc.Message {
-	f.openPage()
-	f.send(f.readyBody(func(r *ipc.Ready) { r.Window = 64 }, ipc.CapMap, ipc.CapPage, ipc.CapCancel, ipc.CapOffsets))
-	m := f.job()
-	f.page.SetStarted(0, m.ID)
+func beginItems(f *faulttest.Worker) ipc.Message {
+	f.OpenPage()
+	f.Send(f.ReadyBody(func(r *ipc.Ready) { r.Window = 64 }, ipc.CapMap, ipc.CapPage, ipc.CapCancel, ipc.CapOffsets))
+	m := f.Job()
+	f.Page.SetStarted(0, m.ID)
 	return m
 }
 
@@ -47,17 +48,17 @@ func chunks() (all []fault) {
 		"the value of one":          "\x07",
 	} {
 		all = append(all, fault{name: "items: " + name, job: ofThree, want: pool.Protocol, evidence: "protocol violation",
-			play: func(f *faulty) {
-				m := f.beginItems()
-				f.send(ipc.AppendResult(nil, m.ID, ipc.StatusOK, []byte(payload)))
-				f.serve()
+			play: func(f *faulttest.Worker) {
+				m := beginItems(f)
+				f.Send(ipc.AppendResult(nil, m.ID, ipc.StatusOK, []byte(payload)))
+				f.Serve()
 			}})
 	}
 	for item, want := range map[uint64]int{0: -1, 1: 0, 2: 1, 3: 2, 4: -1, 1 << 63: -1} {
 		all = append(all, fault{name: fmt.Sprint("items: death at item ", item), job: ofThree, want: pool.Crashed, evidence: "SIGKILL",
-			play: func(f *faulty) {
-				f.beginItems()
-				f.page.SetItem(0, item)
+			play: func(f *faulttest.Worker) {
+				beginItems(f)
+				f.Page.SetItem(0, item)
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			},
 			check: func(v *verdict, r *pool.Result) {
@@ -68,10 +69,10 @@ func chunks() (all []fault) {
 	}
 	return append(all,
 		fault{name: "items: a good answer", job: ofThree, want: pool.OK,
-			play: func(f *faulty) {
-				m := f.beginItems()
-				f.send(ipc.AppendResult(nil, m.ID, ipc.StatusOK, []byte("\x92\x93\x07\xc0\x09\x91\x92\x01\xc4\x07\x81\xa3msg\xa1x")))
-				f.serve()
+			play: func(f *faulttest.Worker) {
+				m := beginItems(f)
+				f.Send(ipc.AppendResult(nil, m.ID, ipc.StatusOK, []byte("\x92\x93\x07\xc0\x09\x91\x92\x01\xc4\x07\x81\xa3msg\xa1x")))
+				f.Serve()
 			},
 			check: func(v *verdict, r *pool.Result) {
 				if r.Item != -1 {
@@ -79,7 +80,7 @@ func chunks() (all []fault) {
 				}
 			}},
 		fault{name: "items: none are taken", job: ofThree, want: pool.Failed, which: pool.WhichInput, evidence: pool.ErrItems.Error(), always: true,
-			play: func(f *faulty) { f.ready(); f.serve() },
+			play: func(f *faulttest.Worker) { f.Ready(); f.Serve() },
 			check: func(v *verdict, r *pool.Result) {
 				if err := r.Err(&pool.Job{Task: "noop"}); !isErrItems(err) {
 					v.errorf("got %v", err)

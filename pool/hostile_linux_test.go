@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/internal/faulttest"
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/worker"
 )
@@ -28,7 +29,7 @@ import (
 // fault is one thing that a worker does to its supervisor.
 type fault struct {
 	name   string
-	play   func(*faulty)
+	play   func(*faulttest.Worker)
 	always bool // in every process of the program, not only in the first
 
 	job    func(*pool.Job)    // changes the job that meets the fault

@@ -15,6 +15,13 @@ type Output struct {
 	n    int64
 }
 
+// BytesOutput makes an Output of bytes, which it keeps.
+func BytesOutput(b []byte) Output { return Output{mem: b} }
+
+// FileOutput makes an Output of the first n bytes of a file, which is to stay open for
+// as long as it is used.
+func FileOutput(f *os.File, n int64) Output { return Output{file: f, n: n} }
+
 // Len returns the number of bytes.
 func (o *Output) Len() int64 {
 	if o.file != nil {

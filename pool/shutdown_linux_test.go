@@ -24,7 +24,7 @@ func TestShutdown_EndsByItsDeadlineWhateverWorkersDo(t *testing.T) {
 	f := submit(b, deafToAll, time.Minute, pool.WithKillAfter(time.Minute), pool.WithLabel("deaf"))
 	queued := submit(b, nap, time.Minute)
 	waitFor(t, func() bool { return b.Stats().Running == 2 })
-	const limit = 2 * time.Second
+	const limit = 4 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	start := time.Now()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/internal/faulttest"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/pool"
 )
@@ -25,13 +25,11 @@ func init() { roles = append(roles, playScript) }
 // playScript is a worker that speaks the protocol by hand, as the environment
 // names it.
 func playScript() {
-	play := map[string]func(*faulty){"thrifty": thrifty, "deaf": ignoresCancel, "hasty": startsTwo}[os.Getenv(scriptEnv)]
+	play := map[string]func(*faulttest.Worker){"thrifty": thrifty, "deaf": ignoresCancel, "hasty": startsTwo}[os.Getenv(scriptEnv)]
 	if boot.Role != boot.Worker || play == nil {
 		return
 	}
-	w := &faulty{out: os.NewFile(uintptr(boot.Out), "link")}
-	w.in = ipc.NewReader(struct{ io.Reader }{os.NewFile(uintptr(boot.In), "link")})
-	play(w)
+	play(faulttest.New(noop.Name()))
 	os.Exit(0)
 }
 
@@ -222,32 +220,32 @@ func TestKill_WakesTasks(t *testing.T) {
 
 // thrifty names the least credit that is allowed, holds as much of it back as is
 // allowed, and ends when it gets more than it granted.
-func thrifty(f *faulty) {
+func thrifty(f *faulttest.Worker) {
 	const credit = 64 << 10
-	f.openPage()
-	f.send(f.readyBody(func(r *ipc.Ready) { r.Window, r.Credit = 64, credit }, ipc.CapPage, ipc.CapCancel, ipc.CapCredit))
+	f.OpenPage()
+	f.Send(f.ReadyBody(func(r *ipc.Ready) { r.Window, r.Credit = 64, credit }, ipc.CapPage, ipc.CapCancel, ipc.CapCredit))
 	var arrived atomic.Int64
 	jobs := make(chan ipc.Message, 1<<16)
 	go func() {
 		var parts ipc.Assembler
 		for {
-			body, err := f.in.Next()
+			body, err := f.In.Next()
 			if err != nil {
 				os.Exit(0)
 			}
 			m, err := ipc.Parse(bytes.Clone(body))
-			f.must(err)
+			faulttest.Must(err)
 			arrived.Add(int64(len(m.Body)))
 			whole := &m
 			switch {
 			case m.Kind == ipc.KindStop:
 				os.Exit(0)
 			case m.Chunked():
-				f.must(parts.Begin(&m))
+				faulttest.Must(parts.Begin(&m))
 				continue
 			case m.Kind == ipc.KindData:
 				whole, err = parts.Add(&m)
-				f.must(err)
+				faulttest.Must(err)
 				jobs <- ipc.Message{Kind: ipc.KindData, Body: m.Body}
 			}
 			if whole != nil && whole.Kind == ipc.KindJob {
@@ -264,19 +262,19 @@ func thrifty(f *faulty) {
 			time.Sleep(5 * time.Millisecond) // whatever was sent is here by then
 		}
 		if arrived.Load() > granted {
-			f.must(fmt.Errorf("%d bytes came, %d were granted", arrived.Load(), granted))
+			faulttest.Must(fmt.Errorf("%d bytes came, %d were granted", arrived.Load(), granted))
 		}
 		owed += len(m.Body)
 		if m.Kind == ipc.KindJob {
-			f.page.SetStarted(0, m.ID)
+			f.Page.SetStarted(0, m.ID)
 		}
 		if owed > credit/4 {
 			granted += int64(owed)
-			f.send(ipc.AppendCredit(nil, uint64(owed)))
+			f.Send(ipc.AppendCredit(nil, uint64(owed)))
 			owed = 0
 		}
 		if m.Kind == ipc.KindJob {
-			f.send(ipc.AppendResult(nil, m.ID, ipc.StatusOK, []byte{0xc0}))
+			f.Send(ipc.AppendResult(nil, m.ID, ipc.StatusOK, []byte{0xc0}))
 		}
 	}
 }
@@ -310,10 +308,10 @@ func TestCredit_HoldsForWhatPrepareMakes(t *testing.T) {
 }
 
 // ignoresCancel takes a job, and does not end whatever it is told.
-func ignoresCancel(f *faulty) {
-	f.ready(ipc.CapCancel)
-	f.job()
-	hang()
+func ignoresCancel(f *faulttest.Worker) {
+	f.Ready(ipc.CapCancel)
+	f.Job()
+	faulttest.Hang()
 }
 
 func TestCancel_WhilePreparingIsFollowedByTheKill(t *testing.T) {
@@ -336,18 +334,18 @@ func TestCancel_WhilePreparingIsFollowedByTheKill(t *testing.T) {
 
 // startsTwo answers a job, and starts a second, and a third when it is asked to
 // end the second.
-func startsTwo(f *faulty) {
-	f.readyPaged()
-	f.answer(f.job())
-	second := f.job()
-	f.page.SetStarted(0, second.ID)
-	third := f.job()
+func startsTwo(f *faulttest.Worker) {
+	f.ReadyPaged()
+	f.Answer(f.Job())
+	second := f.Job()
+	f.Page.SetStarted(0, second.ID)
+	third := f.Job()
 	for {
-		body, err := f.in.Next()
-		f.must(err)
+		body, err := f.In.Next()
+		faulttest.Must(err)
 		if m, err := ipc.Parse(body); err == nil && m.Kind == ipc.KindCancel && m.ID == second.ID {
-			f.page.SetStarted(0, third.ID)
-			hang()
+			f.Page.SetStarted(0, third.ID)
+			faulttest.Hang()
 		}
 	}
 }

@@ -15,7 +15,8 @@ var shared struct {
 
 // guardian returns the shared guardian, and starts it if there is none. Other
 // packages may have processes of their own beside it, so that it is not an
-// exclusive one.
+// exclusive one. No record of it is kept: a library leaves no files in folders that
+// nobody has named to it.
 func guardian() (*spawn.Guardian, error) {
 	shared.Lock()
 	defer shared.Unlock()

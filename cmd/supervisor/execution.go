@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type execution struct {
 	*command
 	c        *cli.Context
 	cfg      batch.Config
+	log      logWriter
 	identity string // what runs are the same by, for -resume
 	unkept   bool   // there is a journal only where a flag asks for one
 
@@ -46,11 +48,15 @@ func (e *execution) start() error {
 	c, cfg := e.c, &e.cfg
 	cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Quiet = e.stdin, e.stdout, e.stderr, c.Bool("q")
 	cfg.Command = "supervisor " + strings.Join(e.args, " ")
-	if err := settle(c, cfg); err != nil {
+	e.log.w = e.stderr
+	if err := settle(c, cfg, &e.log); err != nil {
 		return err
 	}
 	var err error
-	if e.threads, err = asThreads(c.String("isolation"), cfg.File); err != nil {
+	if e.threads, err = isolate(c.String("isolation"), cfg.File, c.Command.Name == "run"); err != nil {
+		return e.refuse(err)
+	}
+	if err := e.openSecrets(); err != nil {
 		return e.refuse(err)
 	}
 	if path := besideWorker(); path != "" {
@@ -75,6 +81,20 @@ func (e *execution) start() error {
 		}
 	}
 	return e.execute()
+}
+
+// openSecrets finds the secrets of the file, and hides them from then on in what is
+// logged, and in what is kept of the command line.
+func (e *execution) openSecrets() error {
+	cfg := &e.cfg
+	secrets, err := batch.OpenSecrets(cfg.File, &cfg.Settings)
+	if err != nil {
+		return err
+	}
+	e.log.mask = secrets.Masker()
+	cfg.Settings.Secrets = secrets
+	cfg.Command = e.log.mask.Text(cfg.Command)
+	return nil
 }
 
 func (e *execution) later(f func()) { e.closers = append(e.closers, f) }
@@ -210,7 +230,7 @@ func (e *execution) openRun() error {
 	}
 	info := journal.Info{
 		ID: cfg.ID, Name: cfg.File.Name, Identity: e.identity, File: cfg.File.Path, Dir: dir,
-		Argv: e.args, Begin: cfg.Begin, Workers: cfg.Workers, Jobs: jobs, Version: version(),
+		Argv: e.hiddenArgs(), Begin: cfg.Begin, Workers: cfg.Workers, Jobs: jobs, Version: version(),
 	}
 	if parent != nil {
 		info.Parent = parent.ID
@@ -229,6 +249,15 @@ func (e *execution) openRun() error {
 	cfg.Journal = run
 	e.hold = append(e.hold, run.LockFile())
 	return nil
+}
+
+// hiddenArgs gives the command line without secrets.
+func (e *execution) hiddenArgs() []string {
+	args := slices.Clone(e.args)
+	for i, arg := range args {
+		args[i] = e.log.mask.Text(arg)
+	}
+	return args
 }
 
 // compare names the jobs whose worker program has changed since the run that is
@@ -331,7 +360,7 @@ func (e *execution) execute() error {
 		guardian = cfg.Settings.StockWorker[0]
 	}
 	g, err := spawn.Open(spawn.Options{
-		Path: guardian, Exclusive: true, Hold: e.hold,
+		Path: guardian, Exclusive: true, Hold: e.hold, Records: recordsFolder(),
 		Logger: func(msg string, kv ...any) { log.Warn(msg, kv...) },
 	})
 	if err != nil {
@@ -340,7 +369,7 @@ func (e *execution) execute() error {
 	}
 	defer g.Close()
 	cfg.Executor, err = openExecutor(e.threads, pool.Config{
-		Workers: cfg.Workers, SpillDir: cfg.SpillDir, Guardian: g, Logger: log, OnLog: workerLog(log),
+		Workers: cfg.Workers, SpillDir: cfg.SpillDir, Guardian: g, Logger: log, OnLog: workerLog(log, e.log.mask),
 	}, cfg.File, cfg.Settings)
 	if err != nil {
 		e.code = batch.ExitInternal

@@ -13,7 +13,7 @@ func runFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "var", Usage: "give a variable of the file another value, `NAME=VALUE`"},
 		&cli.StringSliceFlag{Name: "only", Usage: "run job `ID`, and what it needs, or one instance ID#INDEX alone"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing", DisableDefaultText: true},
-		&cli.StringFlag{Name: "isolation", Value: isolationProcess, Usage: "run tasks by `LEVEL`: process, in workers, or thread, as goroutines of the supervisor, for comparison"},
+		&cli.StringFlag{Name: "isolation", Usage: isolationUsage + "; or thread, which runs tasks as goroutines of the supervisor, for comparison"},
 	}, commonFlags()...)
 }
 
@@ -57,8 +57,12 @@ func eachFlags() []cli.Flag {
 		&cli.StringFlag{Name: "n", Usage: "pack up to `N` items into one command line, or auto"},
 		&cli.BoolFlag{Name: "shell", Usage: "CMD is a script for sh, in which the item is \"$ITEM\", and packed ones \"$@\"", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "dry-run", Usage: "print what would run, and run nothing", DisableDefaultText: true},
+		&cli.StringFlag{Name: "isolation", Usage: isolationUsage},
 	}, commonFlags()...)
 }
+
+// isolationUsage is what the flag does for all commands that run instances.
+const isolationUsage = "keep instances of jobs that do not say apart by `LEVEL`: process, the default, namespaces, or sandbox"
 
 func validateFlags() []cli.Flag {
 	return []cli.Flag{

@@ -10,26 +10,33 @@ import (
 	"github.com/feac4032/multiproc/pool"
 )
 
-// Levels of isolation.
-const (
-	isolationThread     = "thread"
-	isolationProcess    = "process"
-	isolationNamespaces = "namespaces"
-	isolationSandbox    = "sandbox"
-)
+// isolationThread is the level of no isolation.
+const isolationThread = "thread"
 
-// asThreads reports whether tasks are to run as goroutines of this process, and
-// refuses what cannot.
-func asThreads(level string, f *config.File) (bool, error) {
+// isolate gives the jobs that say nothing of it the level of isolation that a flag
+// asks for. It reports whether their tasks are to run as goroutines of this process,
+// and refuses what cannot.
+func isolate(level string, f *config.File, threads bool) (bool, error) {
 	switch level {
-	case isolationProcess, "": // a command without the flag
+	case "": // no flag
+		return false, nil
+	case config.IsolationProcess, config.IsolationNamespaces, config.IsolationSandbox:
+		for _, j := range f.Jobs {
+			if j.Isolation == "" {
+				j.Isolation = level
+			}
+		}
 		return false, nil
 	case isolationThread:
-		return true, batch.FitsThreads(f)
-	case isolationNamespaces, isolationSandbox:
-		return false, usagef("-isolation %s is not available yet", level)
+		if threads {
+			return true, batch.FitsThreads(f)
+		}
 	}
-	return false, usagef("-isolation %s: want process or thread", level)
+	want := "process, namespaces or sandbox"
+	if threads {
+		want = "process, thread, namespaces or sandbox"
+	}
+	return false, usagef("-isolation %s: want %s", level, want)
 }
 
 // settleIn makes this process a worker of the file: its tasks find files where

@@ -13,7 +13,7 @@ import (
 // usage of the flag has it: what it does not name is not there yet.
 var choices = map[string][]string{
 	"halt":      {"never", "now,fail=1", "soon,fail=10%", "now,success=1"},
-	"isolation": {isolationProcess, isolationThread, isolationNamespaces, isolationSandbox},
+	"isolation": {config.IsolationProcess, config.IsolationNamespaces, config.IsolationSandbox, isolationThread},
 	"log-level": {"trace", "debug", "info", "warn", "error", "off"},
 	"output":    {config.OutputGroup, config.OutputLive, config.OutputOrder, config.OutputNone},
 }

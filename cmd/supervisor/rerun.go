@@ -13,6 +13,7 @@ import (
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/journal"
+	"github.com/feac4032/multiproc/internal/mask"
 	"github.com/feac4032/multiproc/internal/text"
 )
 
@@ -90,6 +91,8 @@ func (s *command) past(c *cli.Context) (*journal.RunInfo, string, error) {
 		return nil, "", usagef("run %s does not say how it was started: its command line was too long to be recorded", info.ID)
 	case info.Argv[0] != "run" && info.Argv[0] != "each":
 		return nil, "", usagef("run %s was started by %q, which is neither run nor each", info.ID, text.Plain(info.Argv[0], 100))
+	case info.Argv[0] == "run" && slices.ContainsFunc(info.Argv, func(arg string) bool { return strings.Contains(arg, mask.Shown) }):
+		return nil, "", usagef("run %s had a secret on its command line, which is not recorded", info.ID)
 	}
 	return &info, store.Dir(), nil
 }

@@ -33,7 +33,7 @@ func (s *command) run(c *cli.Context) error {
 
 // settle takes what the flags say, and what the file says where they say
 // nothing.
-func settle(c *cli.Context, cfg *batch.Config) (err error) {
+func settle(c *cli.Context, cfg *batch.Config, log *logWriter) (err error) {
 	f := cfg.File
 	cfg.Workers = f.Workers
 	if c.IsSet("workers") {
@@ -103,7 +103,7 @@ func settle(c *cli.Context, cfg *batch.Config) (err error) {
 		return usagef("-log-level %s: want trace, debug, info, warn, error or off", c.String("log-level"))
 	}
 	cfg.Logger = hclog.New(&hclog.LoggerOptions{
-		Name: "supervisor", Level: level, Output: cfg.Stderr, JSONFormat: c.Bool("log-json"),
+		Name: "supervisor", Level: level, Output: log, JSONFormat: c.Bool("log-json"),
 	})
 	return nil
 }

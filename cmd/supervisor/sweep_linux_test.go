@@ -67,7 +67,7 @@ func killRun(t *testing.T, victim string, uid uint32) {
 	}
 	cmd := exec.Command(binary, "run", "-workers", strconv.Itoa(len(escapes)+1), "-state", "none", "job.yaml")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), asSupervisor+"=1", "TMPDIR="+dir)
+	cmd.Env = append(os.Environ(), asSupervisor+"=1", "TMPDIR="+dir, "XDG_RUNTIME_DIR="+dir)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if uid != uint32(os.Getuid()) {
@@ -120,7 +120,7 @@ func killRun(t *testing.T, victim string, uid uint32) {
 	if left := inFolder(dir); len(left) > 0 {
 		t.Errorf("processes %v are left", left)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".multiproc-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "*multiproc*")); len(left) > 0 {
 		t.Errorf("files %v are left", left)
 	}
 }

@@ -75,7 +75,7 @@ func (r *trial) command(args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), asSupervisor+"=1", "TMPDIR="+r.tmp, "SUPERVISOR="+self, r.tag)
+	cmd.Env = append(os.Environ(), asSupervisor+"=1", "TMPDIR="+r.tmp, "XDG_RUNTIME_DIR="+r.tmp, "SUPERVISOR="+self, r.tag)
 	return cmd
 }
 

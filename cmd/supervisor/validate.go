@@ -36,11 +36,17 @@ func (s *command) validate(c *cli.Context) error {
 	return s.print(line)
 }
 
-// refuse prints the mistakes of a file, a line for each, and passes on other
-// errors.
+// refuse prints the mistakes of a file, and what it asks for that is not there, a line
+// for each, and passes on other errors.
 func (s *command) refuse(err error) error {
 	var bad config.Errors
-	if !errors.As(err, &bad) {
+	var missing *batch.UsageError
+	switch {
+	case errors.As(err, &missing):
+		s.code = batch.ExitUsage
+		fmt.Fprintln(s.stderr, missing)
+		return nil
+	case !errors.As(err, &bad):
 		return err
 	}
 	s.code = batch.ExitUsage

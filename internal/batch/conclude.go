@@ -52,7 +52,7 @@ const lastWords = time.Second
 func (r *run) report(closing Closing) *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	leaked := append(append([]int{}, r.leaks...), closing.Leaked...)
+	leaked := append([]int{}, closing.Leaked...)
 	r.end.leaked = len(leaked) > 0
 	r.end.notOK = r.counts > 0
 	rep := &Report{
@@ -62,7 +62,7 @@ func (r *run) report(closing Closing) *Report {
 		Isolation:  closing.Isolation,
 		Supervisor: Own{PeakRSS: peakRSS()},
 		Leaked:     leaked,
-		Halted:     r.end.halted,
+		Halted:     r.mask.Text(r.end.halted),
 		First:      r.fails.first,
 	}
 	rep.Totals.WorkersLost = closing.WorkersLost

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -14,10 +15,16 @@ import (
 // file, and runs nothing. Slots and attempts count 1. It returns the exit code.
 func DryRun(cfg Config) int {
 	plans, err := newPlans(cfg.File, &cfg.Settings)
-	if err != nil {
+	var usage *UsageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintln(cfg.Stderr, err)
+		return ExitUsage
+	case err != nil:
 		fmt.Fprintln(cfg.Stderr, "supervisor:", err)
 		return ExitInternal
 	}
+	m := cfg.Settings.Secrets.Masker()
 	if problems := checkInputs(cfg.File, plans); problems != nil {
 		fmt.Fprintln(cfg.Stderr, strings.Join(problems, "\n"))
 		return ExitUsage
@@ -31,7 +38,7 @@ func DryRun(cfg Config) int {
 				break // which is said below
 			}
 			bad = true
-			fmt.Fprintf(cfg.Stderr, "supervisor: job %s: %v\n", p.job.ID, err)
+			fmt.Fprintf(cfg.Stderr, "supervisor: job %s: %s\n", p.job.ID, m.Text(err.Error()))
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -104,10 +111,11 @@ func (p *plan) describe(in *Instance) (string, error) {
 				return "", err
 			}
 		}
+		v, _ = hideItem(p.mask, v)
 		return fmt.Sprintf("task %s %s", p.job.Task, text.Plain(string(v.AppendJSON(nil)), 4096)), nil
 	}
 	line, err := p.commandLine(in, &s)
-	return text.Plain(line, 4096), err
+	return text.Plain(p.mask.Text(line), 4096), err
 }
 
 // commandLine gives what a command would run as a line for a shell.
@@ -151,6 +159,9 @@ func (p *plan) reproduce(in *Instance) string {
 	if err != nil || len(line) > maxReproduce {
 		return ""
 	}
+	if len(p.job.EnvFiles) > 0 || p.mask.Text(line) != line {
+		return p.rerun(in) // what no line can show
+	}
 	dir, err := p.dir(&s)
 	if err != nil {
 		return ""
@@ -167,7 +178,7 @@ func (p *plan) reproduce(in *Instance) string {
 		}
 	}
 	line = "(cd " + text.Quote(dir) + " && " + strings.Join(env, "") + line + ")"
-	if !printable(line) {
+	if !printable(line) || p.mask.Text(line) != line {
 		return p.rerun(in)
 	}
 	return line
@@ -185,7 +196,7 @@ func (p *plan) rerun(in *Instance) string {
 		words = append(words, "-var", text.Quote(v.Name+"="+v.Value.Text()))
 	}
 	line := strings.Join(words, " ")
-	if len(line) > maxReproduce || !printable(line) {
+	if len(line) > maxReproduce || !printable(line) || p.mask.Text(line) != line {
 		return ""
 	}
 	return line

@@ -66,6 +66,7 @@ func (r *run) worker(e pool.WorkerEvent) {
 	case e.Kind != pool.WorkerReady:
 		return
 	}
+	e.Evidence = r.mask.Text(e.Evidence)
 	r.log.Debug(name, "worker", e.Worker, "pid", e.PID, "evidence", e.Evidence)
 	r.tellDeath(&e)
 	if r.cfg.Events == nil {

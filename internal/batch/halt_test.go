@@ -140,15 +140,26 @@ func TestRun_DeadlineInterrupts(t *testing.T) {
 
 func TestRun_WorkersThatCannotStartHaltTheRun(t *testing.T) {
 	t.Parallel()
-	tr := setup(t, "jobs: [{id: a, task: echo, foreach: {range: 1..5}}]")
-	tr.ex.auto = nil
-	rep := tr.steer(func() {
-		for i := range 5 {
-			tr.ex.end(fmt.Sprintf("a#%d", i), &pool.Result{Outcome: pool.Internal, Which: pool.WhichStart, Evidence: "restart limit reached", ExitCode: -1})
-		}
-	})
-	if rep.Exit != ExitHalted || rep.Totals.Skipped != 1 || rep.Totals.NotStarted != 4 || rep.Totals.Jobs != 1 {
-		t.Errorf("exit %d, totals %+v", rep.Exit, rep.Totals)
+	for name, c := range map[string]struct {
+		mute                  bool
+		cancelled, notStarted int64
+	}{
+		"before any start":       {true, 0, 4},
+		"after a start was told": {false, 4, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := setup(t, "jobs: [{id: a, task: echo, foreach: {range: 1..5}}]")
+			tr.ex.auto, tr.ex.mute = nil, c.mute
+			rep := tr.steer(func() {
+				for i := range 5 {
+					tr.ex.end(fmt.Sprintf("a#%d", i), &pool.Result{Outcome: pool.Internal, Which: pool.WhichStart, Evidence: "restart limit reached", ExitCode: -1})
+				}
+			})
+			if tt := rep.Totals; rep.Exit != ExitHalted || tt.Skipped != 1 || tt.Cancelled != c.cancelled || tt.NotStarted != c.notStarted || tt.Jobs != 1+c.cancelled {
+				t.Errorf("exit %d, totals %+v", rep.Exit, tt)
+			}
+		})
 	}
 }
 

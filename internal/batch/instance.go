@@ -51,9 +51,10 @@ func (in *Instance) Label() string {
 // ItemText is the item as a line can show it, of a chunk the first one; the label
 // without one, or where there is nothing to see of it.
 func (in *Instance) ItemText() string {
-	item := in.Item.Text()
-	if len(in.Items) > 0 {
-		item = in.Items[0].Text()
+	face := in.face()
+	item := face.Item.Text()
+	if len(face.Items) > 0 {
+		item = face.Items[0].Text()
 	}
 	if item == "" {
 		return in.Label()

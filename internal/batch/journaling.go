@@ -50,7 +50,7 @@ func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
 	case in.Items != nil:
 		row.Items = int64(len(in.Items))
 	case in.hasItem():
-		row.Item = in.Item.Text()
+		row.Item = in.face().Item.Text()
 	}
 	return row
 }
@@ -95,7 +95,8 @@ func (r *run) reportRow(in *Instance, js *jobState, res *pool.Result) *report.Ro
 		return row
 	}
 	row.Index, row.Label = in.Index, in.Label()
-	row.Item, row.HasItem, row.Items, row.Matrix = in.Item, in.hasItem() && in.Items == nil, in.Items, in.Matrix
+	face := in.face()
+	row.Item, row.HasItem, row.Items, row.Matrix = face.Item, in.hasItem() && in.Items == nil, face.Items, face.Matrix
 	if !harmless(res) {
 		row.Reproduce = in.plan.reproduce(in)
 	}
@@ -231,10 +232,11 @@ func (r *run) recall(in *Instance, claim *journal.Claim, e *entry) error {
 		js.tap.put(section{out}, line)
 	}
 	if len(r.cfg.Sinks) > 0 {
+		face := in.face()
 		e.row = &report.Row{
 			Job: in.Job.ID, Index: in.Index, Label: in.Label(), Outcome: row.Outcome, ExitCode: row.ExitCode,
 			Attempts: row.Attempt, Wall: row.Wall, CPU: row.CPU, Peak: row.Peak, Result: row.Result,
-			Item: in.Item, HasItem: in.hasItem() && in.Items == nil, Items: in.Items, Matrix: in.Matrix, Resumed: true,
+			Item: face.Item, HasItem: in.hasItem() && in.Items == nil, Items: face.Items, Matrix: face.Matrix, Resumed: true,
 		}
 	}
 	return nil

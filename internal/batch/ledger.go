@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/internal/journal"
+	"github.com/feac4032/multiproc/internal/mask"
 	"github.com/feac4032/multiproc/internal/report"
 	"github.com/feac4032/multiproc/pool"
 )
@@ -28,6 +29,7 @@ type ledger struct {
 	files  []report.Sink // told of the end of each instance; nil = it is broken
 	onLost func(stream, error)
 	tag    func(*Instance) string // nil = outputs are printed as they are
+	mask   *mask.Masker           // hides secrets in the supervisor's own lines; nil = there are none
 
 	journal   *journal.Run // nil = none
 	lost      bool         // it cannot be written any more; read when the ledger is closed
@@ -161,7 +163,7 @@ func (l *ledger) commit(e *entry) {
 	if e.row != nil {
 		t.tales = append(t.tales, tale{row: e.row})
 	}
-	l.text(toStderr, e.note, "", true)
+	l.text(toStderr, l.mask.Bytes(e.note), "", true)
 	if !again {
 		t.events = append(t.events, e.event...)
 	}
@@ -253,7 +255,7 @@ const patience = 250 * time.Millisecond
 // say writes a line of the supervisor's own to stderr. It never waits, and neither
 // does the line for a stdout that does not move.
 func (l *ledger) say(line string) {
-	b := append([]byte(line), '\n')
+	b := append([]byte(l.mask.Text(line)), '\n')
 	if since := l.printing.Load(); since != 0 && time.Now().UnixNano()-since > int64(patience) && l.sinks[toStderr] != nil {
 		go l.sinks[toStderr].Write(b) // which may not move either
 		return

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/mask"
 )
 
 // maxLine bounds a line that is printed as it comes, in bytes: a longer one is
@@ -22,6 +23,14 @@ type flow struct {
 
 	streams bool // order: it is the head, and is printed as it comes
 	missed  bool // order: it has written more than was kept, and is printed when it has ended
+
+	veil [2]*mask.Stream // of each stream; nil = there are no secrets
+	buf  []byte          // what came through it
+}
+
+// newFlow makes the flow of an instance.
+func (r *run) newFlow() *flow {
+	return &flow{veil: [2]*mask.Stream{r.mask.Stream(), r.mask.Stream()}}
 }
 
 // follows reports whether the output of an instance is looked at while it writes
@@ -45,6 +54,19 @@ func (r *run) Output(in *Instance, isStderr bool, p []byte) {
 	to := toStdout
 	if isStderr {
 		to = toStderr
+	}
+	if f.veil[to] != nil {
+		f.buf = f.veil[to].Append(f.buf[:0], p)
+		p = f.buf
+	}
+	r.flows(in, f, to, p)
+}
+
+// flows prints or keeps what an instance writes, in which nothing is to be hidden any
+// more.
+func (r *run) flows(in *Instance, f *flow, to stream, p []byte) {
+	if len(p) == 0 {
+		return
 	}
 	if r.led.order != nil {
 		r.ordered(in, f, to, p)
@@ -95,12 +117,17 @@ func (r *run) ordered(in *Instance, f *flow, to stream, p []byte) {
 	r.led.stream(to, p)
 }
 
-// flowEnds prints what is left of an attempt's output. It reports whether all of
-// it was printed.
-func (r *run) flowEnds(in *Instance) bool {
+// flowEnds prints what is left of an attempt's output, which with cut did not end by
+// itself. It reports whether all of it was printed.
+func (r *run) flowEnds(in *Instance, cut bool) bool {
 	f := in.flow
 	if f == nil {
 		return false
+	}
+	for to, veil := range f.veil {
+		if veil != nil {
+			r.flows(in, f, stream(to), veil.End(nil, cut))
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

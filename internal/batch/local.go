@@ -2,6 +2,8 @@ package batch
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +19,9 @@ type Local struct {
 	objects *manager.Manager // that tasks open by name
 	plans   map[*config.Job]*plan
 	watch   atomic.Pointer[func(pool.WorkerEvent)]
+
+	mu    sync.Mutex
+	apart []string // what has kept attempts apart beside processes
 }
 
 // OpenLocal makes a pool, with the named objects of the run, and the executor of a
@@ -56,6 +61,7 @@ func (l *Local) Watch(watch func(pool.WorkerEvent)) { l.watch.Store(&watch) }
 
 // local is an instance in the pool.
 type local struct {
+	of   *Local
 	job  pool.Job
 	cmd  pool.Command
 	plan *plan
@@ -72,7 +78,10 @@ func (l *Local) Tasks(ctx context.Context, j *config.Job) ([]string, error) {
 	if prog == nil || checkDir(prog.Dir) != nil {
 		// What its workers know depends neither on the environment of one of them, nor
 		// on a folder that a job may yet make.
-		prog = &pool.Program{Command: p.command, Env: p.env, Dir: p.root, StartTimeout: p.start}
+		prog = &pool.Program{
+			Command: p.command, Env: p.env, Dir: p.root, StartTimeout: p.start,
+			Limits: p.workers.Limits, Isolation: p.workers.Isolation, Lenient: p.workers.Lenient,
+		}
 	}
 	return l.pool.Tasks(ctx, prog)
 }
@@ -80,7 +89,7 @@ func (l *Local) Tasks(ctx context.Context, j *config.Job) ([]string, error) {
 // Submit implements Executor.
 func (l *Local) Submit(in *Instance, o Observer) error {
 	p := l.plans[in.Job]
-	x := &local{plan: p, in: in, o: o}
+	x := &local{of: l, plan: p, in: in, o: o}
 	in.Handle = x
 	x.job = pool.Job{
 		Label:     clip(in.Label(), ipc.MaxName),
@@ -140,7 +149,24 @@ func (l *Local) Kill() { l.pool.Kill() }
 func (l *Local) Close(ctx context.Context) Closing {
 	r := l.pool.Shutdown(ctx)
 	l.objects.Close()
-	return Closing{WorkersLost: l.pool.WorkersLost(), Leaked: r.Leaked, Isolation: []string{"process"}}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slices.Sort(l.apart)
+	return Closing{WorkersLost: l.pool.WorkersLost(), Leaked: r.Leaked, Isolation: append([]string{config.IsolationProcess}, l.apart...)}
+}
+
+// note remembers what has kept an attempt apart.
+func (l *Local) note(parts []string) {
+	if len(parts) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, part := range parts {
+		if part != config.IsolationProcess && !slices.Contains(l.apart, part) {
+			l.apart = append(l.apart, part)
+		}
+	}
 }
 
 func prepare(j *pool.Job, attempt, slot int) (err error) {
@@ -180,8 +206,9 @@ func output(j *pool.Job, stderr bool, p []byte) {
 
 func done(j *pool.Job, r *pool.Result) {
 	x := j.Tag.(*local)
+	x.of.note(r.Isolation)
 	switch {
-	case r.Attempt <= 1 && (x.shut || r.Outcome == pool.Cancelled && r.Evidence == unstarted):
+	case r.Attempt <= 1 && !x.ran && (x.shut || r.Outcome == pool.Cancelled && r.Evidence == unstarted):
 		x.o.Dropped(x.in)
 		return
 	case x.shut:

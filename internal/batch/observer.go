@@ -22,12 +22,14 @@ func (r *run) Started(in *Instance, a Attempt) {
 	}
 	r.mu.Unlock()
 	if r.cfg.Events != nil {
-		r.eventStart(in, a)
+		r.eventStart(in.face(), a)
 	}
 }
 
 // Retrying implements Observer.
 func (r *run) Retrying(in *Instance, res *pool.Result, after time.Duration) {
+	res, done := r.hidden(res)
+	defer done()
 	r.mu.Lock()
 	r.tally.retried++
 	in.waiting = causeOf(res)
@@ -35,7 +37,6 @@ func (r *run) Retrying(in *Instance, res *pool.Result, after time.Duration) {
 		in.waiting = string(res.Outcome)
 	}
 	r.settled(in)
-	r.leaked(res)
 	if r.gates.release(in) {
 		r.work.Signal()
 	}
@@ -44,14 +45,14 @@ func (r *run) Retrying(in *Instance, res *pool.Result, after time.Duration) {
 	if late {
 		r.cancel([]*Instance{in})
 	}
-	r.flowEnds(in)
+	r.flowEnds(in, cutOff(res))
 	if r.led.journal != nil {
 		r.led.attempt(attemptRow(in, in.state, res))
 	}
 	r.tellAttempt(in, res)
 	r.log.Debug("retrying", "job", in.Label(), "outcome", string(res.Outcome), "after", after)
 	if r.cfg.Events != nil {
-		r.eventRetry(in, res, after)
+		r.eventRetry(in.face(), res, after)
 	}
 }
 

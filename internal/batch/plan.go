@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/config"
+	"github.com/feac4032/multiproc/internal/mask"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/pool"
 )
@@ -23,6 +24,9 @@ type Settings struct {
 	Env []config.Field
 	// Vars are those of the file's variables that were given another value.
 	Vars []config.Field
+	// Secrets are those of the file, as OpenSecrets gives them; nil = there are none, or
+	// they are not open yet.
+	Secrets *Secrets
 	// StockWorker is the argv of the stock worker. Nil = this program again.
 	StockWorker []string
 	// Timeout of an attempt where the job says none; 0 = none.
@@ -47,6 +51,8 @@ type plan struct {
 
 	timeout   time.Duration
 	killAfter time.Duration
+	limits    *pool.Limits // nil = none
+	level     pool.Level
 	command   []string // of the worker; Kind Task
 	start     time.Duration
 	workers   pool.Program  // what all workers of the job have in common; Kind Task
@@ -54,6 +60,7 @@ type plan struct {
 	depth     int           // how many jobs stand behind it by `from`
 	programs  *programs
 	keyBase   []byte
+	mask      *mask.Masker // hides the secrets of the run; nil = there are none
 }
 
 // maxCombos bounds how many combinations of a matrix are kept expanded; config
@@ -71,19 +78,31 @@ type planner struct {
 	settings *Settings
 	root     string
 	environ  []string
-	bases    map[*config.InheritEnv][]string
+	bases    map[base][]string
 	programs programs
 }
 
-// newPlans works out all jobs of a file.
+// base is what decides which environment instances begin with.
+type base struct {
+	inherit *config.InheritEnv
+	secrets *config.Secret // the first of those of a job, nil = none
+	files   *config.EnvFile
+}
+
+// newPlans works out all jobs of a file. It opens the secrets if nobody has.
 func newPlans(f *config.File, s *Settings) ([]*plan, error) {
 	root, err := filepath.Abs(f.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("folder of %s: %w", f.Path, err)
 	}
-	pl := &planner{file: f, settings: s, root: root, environ: s.Environ, bases: make(map[*config.InheritEnv][]string)}
+	pl := &planner{file: f, settings: s, root: root, environ: s.Environ, bases: make(map[base][]string)}
 	if pl.environ == nil {
 		pl.environ = os.Environ()
+	}
+	if s.Secrets == nil {
+		if s.Secrets, err = OpenSecrets(f, s); err != nil {
+			return nil, err
+		}
 	}
 	plans := make([]*plan, len(f.Jobs))
 	for i, j := range f.Jobs {
@@ -94,14 +113,23 @@ func newPlans(f *config.File, s *Settings) ([]*plan, error) {
 	return plans, nil
 }
 
-// base gives what the instances of jobs with the same inheritance have in their
-// environment. Nothing is to be appended to it in place.
-func (pl *planner) base(which *config.InheritEnv) []string {
-	if env, ok := pl.bases[which]; ok {
+// base gives what the instances of jobs that inherit the same, and share their secrets
+// and files of variables, have in their environment. Nothing is to be appended to it in
+// place.
+func (pl *planner) base(which *config.InheritEnv, j *config.Job) []string {
+	key := base{inherit: which}
+	if len(j.Secrets) > 0 {
+		key.secrets = &j.Secrets[0]
+	}
+	if len(j.EnvFiles) > 0 {
+		key.files = &j.EnvFiles[0]
+	}
+	if env, ok := pl.bases[key]; ok {
 		return env
 	}
-	env := slices.Clip(append(inherited(pl.environ, which), varsEnv(pl.file.Vars)...))
-	pl.bases[which] = env
+	env := append(inherited(pl.environ, which), varsEnv(pl.file.Vars)...)
+	env = slices.Clip(pl.settings.Secrets.appendEnv(env, j))
+	pl.bases[key] = env
 	return env
 }
 
@@ -110,10 +138,14 @@ func (pl *planner) plan(j *config.Job) (*plan, error) {
 		job: j, vars: pl.file.Vars, root: pl.root, programs: &pl.programs,
 		file: pl.file.Path, given: pl.settings.Vars,
 		many:      j.Foreach != nil || j.Matrix != nil,
-		env:       pl.base(j.InheritEnv),
 		timeout:   j.Timeout,
 		killAfter: j.KillAfter,
+		mask:      pl.settings.Secrets.Masker(),
 	}
+	if err := p.confine(); err != nil {
+		return nil, err
+	}
+	p.env = pl.base(p.inherits(), j)
 	for f := j.Foreach; f != nil && f.Source == config.FromJob && p.depth < maxDepth; f = f.Of.Foreach {
 		p.depth++
 	}
@@ -212,6 +244,7 @@ func (p *plan) worker(s *Settings) error {
 		}
 	}
 	p.workers.Command, p.workers.StartTimeout = p.command, p.start
+	p.workers.Limits, p.workers.Isolation, p.workers.Lenient = p.limits, p.level, !p.job.RequireIsolation
 	if !p.fixedEnv || !steady(p.job.Cwd) || len(p.job.Uses) > 0 {
 		return nil
 	}
@@ -357,6 +390,7 @@ func (p *plan) process(c *pool.Command, in *Instance, attempt, slot int) error {
 		return err
 	}
 	c.OKExit = p.job.OkExit
+	c.Limits, c.Isolation, c.Lenient = p.limits, p.level, !p.job.RequireIsolation
 	if p.job.Stdin == nil {
 		return nil
 	}
@@ -405,10 +439,10 @@ const maxPrograms = 1024
 
 // get gives the program of a job whose workers differ from proto by env and dir.
 func (c *programs) get(proto *pool.Program, w *config.Worker, env []string, dir string) *pool.Program {
-	if p := c.last; p != nil && c.of == w && p.Dir == dir && slices.Equal(p.Command, proto.Command) && slices.Equal(p.Env, env) {
+	if p := c.last; p != nil && c.of == w && p.Dir == dir && alike(p, proto) && slices.Equal(p.Env, env) {
 		return p
 	}
-	key := fmt.Sprintf("%p", w) + "\x00" + strings.Join(proto.Command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir
+	key := fmt.Sprintf("%p %s", w, confined(proto)) + "\x00" + strings.Join(proto.Command, "\x00") + "\x00\x00" + strings.Join(env, "\x00") + "\x00\x00" + dir
 	p := c.known[key]
 	if p == nil {
 		if c.known == nil || len(c.known) >= maxPrograms {

@@ -51,6 +51,7 @@ func (r *run) status(maxRunning int) terminal.Status {
 	}
 	for _, in := range active {
 		run := terminal.Running{Label: in.Label(), Since: in.since}
+		in = in.face()
 		switch {
 		case in.Items != nil:
 			run.Item = text.Number(int64(len(in.Items))) + " items"

@@ -16,6 +16,8 @@ import (
 // printed, and then told as an event. in is nil for a job whose instances are not
 // known.
 func (r *run) record(in *Instance, js *jobState, res *pool.Result) {
+	res, done := r.hidden(res)
+	defer done()
 	r.pass(in, js, res)
 	r.count(in, js, res)
 	if r.cfg.OutputDir != nil && in != nil {
@@ -43,13 +45,12 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 	if res.PID > 0 {
 		r.meter.Observe(res.Wall)
 	}
-	r.leaked(res)
 	js.ran = js.ran || in != nil && res.Outcome != skipped
 	js.learn(in, res)
 	if !harmless(res) {
 		js.notOK++
 		r.countBad(js, 1)
-		r.fails.add(in, js.plan.job.ID, res)
+		r.fails.add(in.face(), js.plan.job.ID, res)
 		if res.Outcome == pool.Internal {
 			r.end.internal = true
 		}
@@ -75,20 +76,14 @@ func (r *run) countBad(js *jobState, n int64) {
 	}
 }
 
-// leaked remembers processes that could not be ended. The caller holds mu.
-func (r *run) leaked(res *pool.Result) {
-	if len(res.Leaked) > 0 {
-		r.leaks = append(r.leaks, res.Leaked...)
-	}
-}
-
 // noWorker ends an instance for which no worker could be started: the first one
 // is skipped and halts the run, the others were never started. It reports false
-// for one that had an attempt before.
+// for one that had an attempt before, or of whose start was told though its worker
+// has given it back.
 func (r *run) noWorker(in *Instance, res *pool.Result) bool {
 	r.stop(finishing, func() { r.end.halted = res.Evidence })
 	r.mu.Lock()
-	first := !r.noStart
+	first, told := !r.noStart, in.active
 	r.noStart = true
 	r.mu.Unlock()
 	switch {
@@ -96,6 +91,8 @@ func (r *run) noWorker(in *Instance, res *pool.Result) bool {
 		res.Outcome, res.Which = pool.Cancelled, ""
 	case first:
 		res.Outcome, res.Which = skipped, ""
+	case told:
+		res.Outcome, res.Which = pool.Cancelled, ""
 	default:
 		r.Dropped(in)
 		return true
@@ -108,7 +105,7 @@ func (r *run) compose(e *entry, in *Instance, js *jobState, res *pool.Result) {
 	e.in = in
 	if in != nil && in.Job.Stdout == nil {
 		e.stdout, e.stderr = &res.Stdout, &res.Stderr
-		e.quiet = !r.shows || r.flowEnds(in)
+		e.quiet = !r.shows || r.flowEnds(in, cutOff(res))
 		if r.shows && hasResult(in, res) {
 			e.line = appendResult(e.line, res)
 		}
@@ -129,7 +126,7 @@ func (r *run) compose(e *entry, in *Instance, js *jobState, res *pool.Result) {
 		return
 	}
 	if in != nil {
-		e.event = endEvent(in, res)
+		e.event = endEvent(in.face(), res)
 		return
 	}
 	o := newEvent("job.end", time.Now())
@@ -207,7 +204,7 @@ func (r *run) note(in *Instance, js *jobState, res *pool.Result) []byte {
 	if n, known := js.plan.known(); js.unmet != nil && known && n > 1 {
 		return fmt.Appendf(nil, "supervisor: %s: %s instances skipped: %s\n", js.plan.job.ID, text.Number(n), res.Evidence)
 	}
-	line := "supervisor: " + failureNote(in, js.plan.job.ID, res, !r.shows)
+	line := "supervisor: " + failureNote(in.face(), js.plan.job.ID, res, !r.shows)
 	if in != nil && !consequence(res) {
 		if again := in.plan.reproduce(in); again != "" {
 			line += "\n    to reproduce it: " + again

@@ -17,6 +17,7 @@ import (
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/journal"
+	"github.com/feac4032/multiproc/internal/mask"
 	"github.com/feac4032/multiproc/internal/terminal"
 	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
@@ -33,7 +34,8 @@ type run struct {
 	led   *ledger
 	id    string
 	begin time.Time
-	shows bool // instances' outputs are printed
+	shows bool         // instances' outputs are printed
+	mask  *mask.Masker // hides secrets; nil = there are none
 
 	outputs *journal.Outputs // that wait for their place, without a journal
 	dirMu   sync.Mutex       // guards Config.OutputDir
@@ -61,9 +63,8 @@ type run struct {
 	counts              int64 // instances that were not ok, and make the run so
 	active              int64 // instances with an attempt under way
 	fails               failures
-	notes, consequences int   // lines for people about what was not ok
-	leaks               []int // processes of attempts that could not be ended
-	noStart             bool  // the restart limit was reached
+	notes, consequences int  // lines for people about what was not ok
+	noStart             bool // the restart limit was reached
 	end                 ending
 	idle                bool // the dispatcher has returned
 	finished            chan struct{}
@@ -83,9 +84,16 @@ const (
 // have, or what ends it early is done with: by then nothing that it started is
 // left. The report's Exit is the exit code; how it came about is said on Stderr.
 func Run(ctx context.Context, cfg Config) *Report {
+	secrets, err := cfg.Settings.Secrets, error(nil)
+	if secrets == nil {
+		secrets, err = OpenSecrets(cfg.File, &cfg.Settings)
+		cfg.Settings.Secrets = secrets
+	}
 	r := newRun(&cfg)
 	defer r.closeFiles()
-	err := r.keepOrder()
+	if err == nil {
+		err = r.keepOrder()
+	}
 	r.led.start()
 	r.eventRun("run.start", nil)
 	var plans []*plan
@@ -117,6 +125,7 @@ func newRun(cfg *Config) *run {
 		finished: make(chan struct{}),
 		drain:    make(chan time.Duration, 1),
 	}
+	r.mask = cfg.Settings.Secrets.Masker()
 	if r.begin.IsZero() {
 		r.begin = time.Now()
 	}
@@ -130,7 +139,7 @@ func newRun(cfg *Config) *run {
 	r.work.L = &r.mu
 	r.led = newLedger(cfg.Stdout, cfg.Stderr, cfg.Events, r.lost)
 	r.led.files, r.led.journal, r.led.onBroken = cfg.Sinks, cfg.Journal, r.unrecorded
-	r.led.tag = cfg.Tag
+	r.led.tag, r.led.mask = cfg.Tag, r.mask
 	if cfg.Output == config.OutputLive && cfg.Tag == nil {
 		r.led.tag = (*Instance).Label
 	}
@@ -301,7 +310,7 @@ func (r *run) refuse(err error) *Report {
 	cancel()
 	closing := r.ex.Close(ctx)
 	rep := r.report(closing)
-	rep.Error = err.Error()
+	rep.Error = r.mask.Text(err.Error())
 	r.eventRun("run.end", rep)
 	r.led.close()
 	r.closeSinks(rep)

@@ -441,7 +441,7 @@ func (r *run) submit(in *Instance) {
 		return
 	}
 	if r.follows(in) {
-		in.flow = new(flow)
+		in.flow = r.newFlow()
 	}
 	if err := r.ex.Submit(in, r); err != nil {
 		if r.Halting() {

@@ -87,7 +87,7 @@ func (r *run) summarize(rep *Report) *report.Summary {
 // the run's exit code.
 func (r *run) closeSinks(rep *Report) {
 	lost := func(err error) {
-		fmt.Fprintf(r.cfg.Stderr, "supervisor: %s\n", text.Plain(err.Error(), 4000))
+		fmt.Fprintf(r.cfg.Stderr, "supervisor: %s\n", text.Plain(r.mask.Text(err.Error()), 4000))
 		if rep.Exit < ExitSignal {
 			rep.Exit = ExitInternal
 		}

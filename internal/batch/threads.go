@@ -100,6 +100,12 @@ func FitsThreads(f *config.File) error {
 		if j.Kind != config.Task {
 			continue
 		}
+		if j.Limits != nil || j.Isolation != "" && j.Isolation != config.IsolationProcess {
+			refuse(j, "limits and isolation are for processes: threads share the supervisor's")
+		}
+		if len(j.Secrets)+len(j.EnvFiles) > 0 {
+			refuse(j, "secrets and env_file are for processes: what threads print goes out as it is")
+		}
 		if j.Worker != nil && (j.Worker.Init != nil || j.Worker.Threads > 1) {
 			refuse(j, "init and threads are for worker processes")
 		}

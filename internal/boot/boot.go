@@ -36,6 +36,10 @@ var (
 	// supervisor. -1 in any other role.
 	Control, Parent = -1, -1
 
+	// Record and Folder are the file that a guardian holds for its supervisor, and
+	// the folder in which it is. -1 when there is none.
+	Record, Folder = -1, -1
+
 	// Err says why a process that carries a marker cannot fill its role: the
 	// marker is malformed, or a descriptor it names is not open. The
 	// descriptors of the role are then not to be used.
@@ -59,7 +63,7 @@ func init() {
 			Err = &markerError{GuardMarker, v}
 			return
 		}
-		Control, Parent = fields.ctl, fields.parent
+		Control, Parent, Record, Folder = fields.ctl, fields.parent, fields.record, fields.folder
 		Err = adoptGuard()
 		return
 	}
@@ -84,12 +88,12 @@ func clearMarkers() {
 }
 
 // marker is a parsed marker; -1 stands for a key that is absent.
-type marker struct{ out, page, ctl, parent int }
+type marker struct{ out, page, ctl, parent, record, folder int }
 
 // parse reads "key=number key=number". Keys it does not know are skipped, so
 // that a newer supervisor can offer more to an older program.
 func parse(s string) (m marker, ok bool) {
-	m = marker{-1, -1, -1, -1}
+	m = marker{-1, -1, -1, -1, -1, -1}
 	for i := 0; i < len(s); {
 		if s[i] == ' ' {
 			i++
@@ -124,6 +128,10 @@ func parse(s string) (m marker, ok bool) {
 			m.ctl = value
 		case "parent":
 			m.parent = value
+		case "record":
+			m.record = value
+		case "folder":
+			m.folder = value
 		}
 	}
 	return m, true

@@ -48,7 +48,10 @@ func divert(out, page int) error {
 
 // adoptGuard keeps the guardian's own descriptors from its children.
 func adoptGuard() error {
-	for _, fd := range []int{Control, Parent} {
+	for _, fd := range []int{Control, Parent, Record, Folder} {
+		if fd < 0 {
+			continue // parse lets only Record and Folder be absent
+		}
 		if err := isOpen(fd); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ type Guardian struct {
 	idle    sync.WaitGroup
 }
 
-// Open never fails on this system. Path, Args and Exclusive are not used.
+// Open never fails on this system. The options are not used.
 func Open(Options) (*Guardian, error) {
 	return &Guardian{running: make(map[*Process]bool)}, nil
 }

@@ -35,7 +35,9 @@
 // environment. A process that left its session, replaced its environment and
 // was orphaned is killed when the last process that could have started it
 // ends. If guardian and program are killed at the same instant, processes
-// started by Start die, but not all that they had started.
+// started by Start die, but not all that they had started: with Options.Records
+// the next program of this user that opens a guardian there finds them by
+// TreeMarker, and by their cgroup if they have one.
 //
 // # Other systems
 //

@@ -71,6 +71,9 @@ func GuardMain() {
 	}
 	g.serve()
 	g.close()
+	if r := heldRecord(boot.Record, boot.Folder); r != nil {
+		r.remove()
+	}
 	os.Exit(0)
 }
 
@@ -262,7 +265,7 @@ func (g *guard) close() {
 	defer giveUp.stop()
 	for {
 		g.mu.Lock()
-		killAll(descend(childrenOf(nil, g.pid)), g.session)
+		killAll(descend(stats(childrenOf(nil, g.pid))), g.session)
 		orphans := g.orphans()
 		if len(orphans) == 0 {
 			if len(g.trees) == 0 && g.untold == 0 {

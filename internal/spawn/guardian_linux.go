@@ -1,8 +1,6 @@
 package spawn
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -21,11 +19,13 @@ import (
 // All methods may be called by many goroutines at once.
 type Guardian struct {
 	opts   Options
-	nonce  string // 16 hexadecimal digits, of this Guardian
-	prefix string // "TreeMarker=", and the markers of the trees that this process is in
+	nonce  string  // 32 hexadecimal digits, of this Guardian
+	record *record // nil: none is kept
+	prefix string  // "TreeMarker=", and the markers of the trees that this process is in
 	number atomic.Uint64
 
 	following sync.WaitGroup // goroutines that follow a process
+	ending    sync.Once      // of the record
 
 	mu      sync.Mutex
 	current *instance // nil before the first
@@ -52,9 +52,7 @@ func Open(o Options) (*Guardian, error) {
 	if len(o.Args) == 0 {
 		o.Args = []string{os.Args[0], "guard"}
 	}
-	var nonce [8]byte
-	rand.Read(nonce[:])
-	g := &Guardian{opts: o, nonce: hex.EncodeToString(nonce[:]), prefix: TreeMarker + "="}
+	g := &Guardian{opts: o, nonce: newNonce(), prefix: TreeMarker + "="}
 	if outer := os.Getenv(TreeMarker); outer != "" {
 		g.prefix += outer + "/"
 	}
@@ -64,10 +62,32 @@ func Open(o Options) (*Guardian, error) {
 			return nil, fmt.Errorf("open guardian: become a child subreaper: %w", err)
 		}
 	}
+	if o.Records != "" {
+		var err error
+		if g.record, err = newRecord(o.Records); err != nil {
+			o.log("no record is kept: if this program and its guardian are killed at once, what they had started may be left", "error", err)
+		} else {
+			g.nonce = g.record.name
+			g.record.bury(o.log)
+		}
+	}
 	if _, err := g.instance(); err != nil {
+		g.endRecord(true)
 		return nil, err
 	}
 	return g, nil
+}
+
+// endRecord gives the record up. If anything is left of what was started, clean is
+// false, and the record stays, for others to try.
+func (g *Guardian) endRecord(clean bool) {
+	if g.record == nil {
+		return
+	}
+	if clean && g.record.remove() {
+		g.record.bury(g.opts.log)
+	}
+	g.record.close()
 }
 
 // instance returns the running guardian, or starts one.
@@ -228,6 +248,7 @@ func (g *Guardian) Close() error {
 		<-in.dead
 	}
 	g.following.Wait()
+	g.ending.Do(func() { g.endRecord(len(in.left) == 0) })
 	if len(in.left) > 0 {
 		return fmt.Errorf("close guardian: processes %v could not be killed", in.left)
 	}

@@ -75,12 +75,15 @@ func startInstance(g *Guardian) (*instance, error) {
 		running: make(map[int]bool),
 	}
 	files := []uintptr{uintptr(null), uintptr(null), 2, uintptr(theirs), uintptr(self)}
+	if r := g.record; r != nil {
+		files = append(files, uintptr(r.lock), uintptr(r.folder))
+	}
 	for _, f := range g.opts.Hold {
 		files = append(files, f.Fd())
 	}
 	guardians.Lock()
 	in.pid, err = syscall.ForkExec(g.opts.Path, g.opts.Args, &syscall.ProcAttr{
-		Env:   guardEnv(),
+		Env:   guardEnv(g.record != nil),
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &in.pidfd},
 	})
@@ -118,7 +121,7 @@ func socketpair() (ours, theirs int, err error) {
 	return fds[0], fds[1], nil
 }
 
-func guardEnv() []string {
+func guardEnv(record bool) []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
@@ -126,7 +129,11 @@ func guardEnv() []string {
 			env = append(env, kv)
 		}
 	}
-	return append(env, boot.GuardMarker+"=ctl=3 parent=4")
+	marker := boot.GuardMarker + "=ctl=3 parent=4"
+	if record {
+		marker += " record=5 folder=6"
+	}
+	return append(env, marker)
 }
 
 func (in *instance) handshake() error {
@@ -209,6 +216,9 @@ func (in *instance) watch() {
 		// Exit code 0 is the guardian's word that no descendant is left.
 		in.g.opts.log("guardian was lost, its processes are killed", "pid", in.pid, "exit_code", code)
 		in.left = sweep(in.g, sessions)
+		if in.g.record != nil {
+			in.g.record.bury(in.g.opts.log)
+		}
 	}
 	close(in.dead)
 }

@@ -106,7 +106,7 @@ func open(t testing.TB, o Options) *Guardian {
 		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
-		if left := marked(g.nonce, nil); len(left) > 0 {
+		if left := pidsOf(marked(g.nonce, nil)); len(left) > 0 {
 			t.Errorf("processes left after Close: %v", left)
 		}
 	})

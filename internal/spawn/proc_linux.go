@@ -20,7 +20,16 @@ type procStat struct {
 	ppid, group, session int
 	start                uint64 // ticks of 10 ms since boot
 	exiting              bool   // it is on its way out, and has no environment any more
+	threads              int
 }
+
+// procID names a process for ever.
+type procID struct {
+	pid   int
+	start uint64
+}
+
+func (st procStat) id() procID { return procID{st.pid, st.start} }
 
 // exitingFlag is PF_EXITING of the kernel, in the field flags.
 const exitingFlag = 0x4
@@ -62,13 +71,18 @@ func parseStat(b []byte) (st procStat, ok bool) {
 		return st, false
 	}
 	st.exiting = flags&exitingFlag != 0
+	if st.threads, err = strconv.Atoi(string(f[17])); err != nil {
+		return st, false
+	}
 	st.start, err = strconv.ParseUint(string(f[19]), 10, 64)
 	return st, err == nil
 }
 
 func isLetter(c byte) bool { return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' }
 
-func (st procStat) dead() bool { return st.state == 'Z' || st.state == 'X' }
+// dead reports whether nothing of the process runs any more. One whose first thread has
+// ended looks like a zombie, and lives on in the others.
+func (st procStat) dead() bool { return (st.state == 'Z' || st.state == 'X') && st.threads <= 1 }
 
 // markerOf returns the value of TreeMarker in the environment with which pid
 // was executed; ok is false if that cannot be read or holds none.
@@ -83,9 +97,28 @@ func markerOf(pid int) (value string, ok bool) {
 		if len(b) > 0 {
 			return findMarker(b)
 		}
+		if b := environOfThreads(pid); len(b) > 0 {
+			return findMarker(b)
+		}
 		unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 	}
 	return "", false
+}
+
+// environOfThreads reads the environment of a process whose first thread has ended, and
+// has taken its view of it along.
+func environOfThreads(pid int) []byte {
+	if st, ok := readStat(pid); !ok || st.threads <= 1 {
+		return nil
+	}
+	base := "/proc/" + strconv.Itoa(pid) + "/task/"
+	tasks, _ := readDirNumbers(base)
+	for _, tid := range tasks {
+		if b, err := readProc(base + strconv.Itoa(tid) + "/environ"); err == nil && len(b) > 0 {
+			return b
+		}
+	}
+	return nil
 }
 
 func findMarker(environ []byte) (value string, ok bool) {
@@ -243,6 +276,59 @@ func signalExact(st procStat, sig syscall.Signal) error {
 		return unix.Kill(st.pid, sig)
 	}
 	return unix.PidfdSendSignal(fd, sig, nil, 0)
+}
+
+// killGroup sends SIGKILL to the group of the very process st was read from.
+//
+// A pidfd of the group's leader, opened while the process is in the group, stands for
+// this group and no other. Without a leader, and before Linux 6.9, the group has only a
+// number, which is used right after the process was seen in it.
+func killGroup(st procStat) {
+	fd, none := unix.PidfdOpen(st.group, 0)
+	if none == nil {
+		defer unix.Close(fd)
+	}
+	now, ok := readStat(st.pid)
+	if !ok || now.start != st.start || now.group != st.group {
+		return // the next look tells where it is
+	}
+	if none == nil && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, unix.PIDFD_SIGNAL_PROCESS_GROUP) != unix.EINVAL {
+		return
+	}
+	unix.Kill(-st.group, unix.SIGKILL)
+}
+
+// lookAgain is how long the end of one of several processes is waited for before the
+// others are looked at again: what cannot be killed must not keep the rest alive.
+const lookAgain = 100 * time.Millisecond
+
+// awaitAny returns when one of the processes has ended, or after lookAgain. It reports
+// false when the deadline is over.
+func awaitAny(pids []int, deadline time.Time) bool {
+	wait := time.Until(deadline)
+	if wait <= 0 {
+		return false
+	}
+	var fds []unix.PollFd
+	for _, pid := range pids[:min(len(pids), 64)] {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err == unix.ESRCH {
+			wait = 0 // it has ended
+		}
+		if err != nil {
+			break
+		}
+		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	}
+	wait = min(wait, lookAgain)
+	if len(fds) == 0 {
+		wait = min(wait, time.Millisecond) // without a descriptor to be had
+	}
+	unix.Poll(fds, int(wait.Milliseconds())+1)
+	for _, fd := range fds {
+		unix.Close(int(fd.Fd))
+	}
+	return true
 }
 
 // end is the event that a process has ended.

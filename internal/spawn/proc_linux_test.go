@@ -13,7 +13,7 @@ func TestParseStat_SurvivesHostileNames(t *testing.T) {
 	const rest = " S 10 11 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 1000 2 18446744073709551615\n"
 	for _, name := range []string{"cat", "a b", ")", "((", ") R 1 1 1", "\n", ""} {
 		st, ok := parseStat([]byte("99 (" + name + ")" + rest))
-		if want := (procStat{99, 'S', 10, 11, 12, 123456, false}); !ok || st != want {
+		if want := (procStat{99, 'S', 10, 11, 12, 123456, false, 1}); !ok || st != want {
 			t.Errorf("name %q: %+v, %v", name, st, ok)
 		}
 	}

@@ -41,7 +41,17 @@ type Options struct {
 	// only; the files stay the caller's.
 	Hold []*os.File
 
-	// Logger is told about the loss of a guardian, with alternating keys and
+	// Records is a folder of this user alone, such as one in $XDG_RUNTIME_DIR, in which
+	// programs keep a record of their guardians; "" is none. It is for the case that
+	// program and guardian are killed at the same instant, and processes that had left
+	// their session live on: Open, the loss of a guardian, and Close look for records
+	// that nobody holds, and kill, in 5 s at most, what carries their TreeMarker, or is
+	// in a cgroup named after them. The folder is made if need be, and removed with its
+	// last record. One that belongs to somebody else, or may be read by others, is not
+	// used, which Logger is told. Linux only.
+	Records string
+
+	// Logger is told about the loss of a guardian and about Records, with alternating keys and
 	// values. nil discards. It must not call methods of the Guardian.
 	Logger func(msg string, kv ...any)
 }

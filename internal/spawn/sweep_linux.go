@@ -12,9 +12,9 @@ import (
 // after killWait with the ids of what is not. sessions are those of the
 // processes that had not ended.
 func sweep(g *Guardian, sessions map[int]bool) (left []int) {
-	find := func() []int { return marked(g.nonce, sessions) }
+	find := func() []procStat { return marked(g.nonce, sessions) }
 	if g.opts.Exclusive {
-		find = ownChildren
+		find = func() []procStat { return stats(ownChildren()) }
 	}
 	session, err := unix.Getsid(0)
 	if err != nil {
@@ -22,8 +22,8 @@ func sweep(g *Guardian, sessions map[int]bool) (left []int) {
 	}
 	clean := 0
 	for deadline := time.Now().Add(killWait); ; {
-		left = find()
-		if len(left) == 0 {
+		found := find()
+		if len(found) == 0 {
 			// A process is overlooked by one scan of /proc if it starts
 			// behind the scan's back, or is just executing a program. A
 			// subreaper without children, however, has no descendants.
@@ -33,14 +33,10 @@ func sweep(g *Guardian, sessions map[int]bool) (left []int) {
 			continue
 		}
 		clean = 0
-		killAll(descend(left), session)
-		next := endOf(left[0])
-		wait := time.Until(deadline)
-		if wait <= 0 {
-			next.close()
+		killAll(descend(found), session)
+		if left = pidsOf(found); !awaitAny(left, deadline) {
 			return left
 		}
-		next.await(wait)
 	}
 }
 
@@ -62,28 +58,31 @@ func reaped(pid int) bool {
 // marked lists the living processes that carry the marker of the guardian with
 // this nonce, or belong to one of the sessions, and reaps those that died and
 // came to this process.
-func marked(nonce string, sessions map[int]bool) []int {
+func marked(nonce string, sessions map[int]bool) (found []procStat) {
 	pids, err := readDirNumbers("/proc")
 	if err != nil {
 		return nil
 	}
 	self := os.Getpid()
-	return slices.DeleteFunc(pids, func(pid int) bool {
+	for _, pid := range pids {
 		st, ok := readStat(pid)
 		if !ok || pid == self {
-			return true
+			continue
 		}
 		ours := sessions[st.session]
 		if st.dead() {
 			if ours && st.ppid == self {
 				reaped(pid)
 			}
-			return true
+			continue
 		}
 		if !ours {
 			value, ok := markerOf(pid)
 			ours = ok && ofGuardian(value, nonce)
 		}
-		return !ours
-	})
+		if ours {
+			found = append(found, st)
+		}
+	}
+	return found
 }

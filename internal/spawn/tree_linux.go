@@ -91,25 +91,43 @@ func (g *guard) members(t *tree) []procStat {
 	if !slices.Contains(roots, t.pid) {
 		roots = append(roots, t.pid)
 	}
-	return descend(roots)
+	return descend(stats(roots))
+}
+
+// stats reads what these processes are. They are children of the caller, which nobody
+// reaps meanwhile: else an id could have become a stranger's.
+func stats(pids []int) []procStat {
+	found := make([]procStat, 0, len(pids))
+	for _, pid := range pids {
+		if st, ok := readStat(pid); ok {
+			found = append(found, st)
+		}
+	}
+	return found
 }
 
 // descend returns the processes among roots and below them that are alive.
-func descend(roots []int) []procStat {
+func descend(roots []procStat) []procStat {
 	var found []procStat
 	seen := make(map[int]bool, len(roots))
 	for queue := roots; len(queue) > 0; queue = queue[1:] {
-		pid := queue[0]
-		if seen[pid] {
+		st := queue[0]
+		if seen[st.pid] {
 			continue
 		}
-		seen[pid] = true
-		if st, ok := readStat(pid); ok && !st.dead() {
+		seen[st.pid] = true
+		if !st.dead() {
 			found = append(found, st)
 		}
-		// Also of the dead: a leader that has ended may have threads, and
-		// these children.
-		queue = childrenOf(queue, pid)
+		now := uint64(clock(unix.CLOCK_BOOTTIME) / tick)
+		for _, pid := range childrenOf(nil, st.pid) {
+			// A child that has ended since may have been reaped by its parent, and its id
+			// be that of a stranger, who is younger then. A young child that has lost its
+			// parent since is found by the next look.
+			if child, ok := readStat(pid); ok && (child.ppid == st.pid || child.start < now) {
+				queue = append(queue, child)
+			}
+		}
 	}
 	return found
 }
@@ -122,7 +140,7 @@ func killAll(found []procStat, session int) {
 	for _, st := range found {
 		if st.session != session && !slices.Contains(groups, st.group) {
 			groups = append(groups, st.group)
-			unix.Kill(-st.group, unix.SIGKILL)
+			killGroup(st)
 		}
 	}
 	for _, st := range found {
@@ -169,7 +187,7 @@ func (g *guard) empty(t *tree) (left, unclear []int) {
 				left = append(left, pid)
 			}
 		}
-		killAll(descend(left), g.session)
+		killAll(descend(stats(left)), g.session)
 		next, wait := end{-1}, time.Until(deadline)
 		early := time.Since(begun) < blankWait
 		i := slices.IndexFunc(unclear, func(pid int) bool { return blank(pid) && (early || exiting(pid)) })
@@ -199,7 +217,7 @@ const blankWait = 50 * time.Millisecond
 // one, or be gone: one that executes a program, or is about to end, has none.
 func blank(pid int) bool {
 	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/environ")
-	return err != nil || len(b) == 0
+	return err != nil || len(b) == 0 && len(environOfThreads(pid)) == 0
 }
 
 func exiting(pid int) bool {

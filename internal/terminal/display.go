@@ -14,6 +14,10 @@ const (
 	nextFrames = 125 * time.Millisecond
 )
 
+// lateWord is how long after a stop that was its own a display takes SIGCONT for the
+// end of that.
+const lateWord = time.Second
+
 // Options of a display.
 type Options struct {
 	// Rows is how many running instances are shown at most, for which the slots of
@@ -85,16 +89,21 @@ func lookOf(lookup func(string) (string, bool)) look {
 func (d *Display) animate(b *bars, src Source, ctl *control, rows int) {
 	timer := time.NewTimer(firstFrame)
 	defer timer.Stop()
+	var shown time.Time // when it last came back from a stop of its own
 	for {
 		select {
 		case <-timer.C:
 		case <-ctl.resized:
 		case <-ctl.resumed:
-			d.screen.lose()
+			// Word of the end of a stop may come late, when there is a frame again.
+			if time.Since(shown) > lateWord {
+				d.screen.lose()
+			}
 		case <-ctl.stopped:
 			d.screen.hide()
 			ctl.stop(d.done)
 			d.screen.show()
+			shown = time.Now()
 		case <-d.done:
 			return
 		}
