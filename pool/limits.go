@@ -189,7 +189,8 @@ func (r *Result) limited(b *spawn.Breach) {
 	}
 }
 
-// supervisor is who enforces the limit of output.
+// bySupervisor is who enforces the limit of output, and finds what others had no
+// time to see.
 const bySupervisor = "supervisor"
 
 // tooMuchOutput is the end of an attempt that has written n bytes of most.
@@ -237,10 +238,30 @@ func (w *worker) measure() (replace bool) {
 	}
 	for i := range w.answers {
 		ans := &w.answers[i]
-		ans.breach = w.hitLimit(ans, limits)
+		if ans.breach = overUsed(limits, &w.usage); ans.breach == nil {
+			ans.breach = w.hitLimit(ans, limits)
+		}
 		replace = replace || ans.breach != nil
 	}
 	return replace || max(w.out.size(), w.err.size()) > limits.bySize()
+}
+
+// overUsed finds a limit that was exceeded by what a job has used that has answered
+// before anybody could look.
+func overUsed(limits *Limits, u *spawn.Usage) *spawn.Breach {
+	switch {
+	case limits.CPU > 0 && u.CPU > limits.CPU:
+		return &spawn.Breach{
+			Resource: WhichCPU, Limit: int64(limits.CPU), Observed: int64(u.CPU), EnforcedBy: bySupervisor,
+			Evidence: "CPU time at its end, from " + u.CPUSource,
+		}
+	case limits.Memory > 0 && u.Peak > limits.Memory:
+		return &spawn.Breach{
+			Resource: WhichMemory, Limit: limits.Memory, Observed: u.Peak, EnforcedBy: bySupervisor,
+			Evidence: "peak of memory at its end, from " + u.PeakSource,
+		}
+	}
+	return nil
 }
 
 // hitLimit finds a limit that the kernel has held with an error number, in what a

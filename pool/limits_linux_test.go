@@ -172,6 +172,53 @@ func TestLimits_EachJobOfAWorkerIsMarkedAndMeasured(t *testing.T) {
 	}
 }
 
+// Who answers before a watchdog could look has gone over its limit all the same.
+func TestLimits_UsageAtTheEndCounts(t *testing.T) {
+	t.Parallel()
+	for which, l := range map[string]pool.Limits{"cpu": {CPU: 10 * time.Millisecond}, "memory": {Memory: 6}, "": {CPU: time.Minute, Memory: 7}} {
+		cfg := pool.Config{Workers: 1}
+		cfg.SetFakes(pool.Fakes{Usage: func(int) pool.Usage { return &meter{new(syncBuffer), time.Second} }})
+		b := setup(t, cfg)
+		_, err := pool.Call(b.ctx, b.Pool, noop, 1, pool.WithLimits(l))
+		var limit *pool.LimitError
+		if errors.As(err, &limit) != (which != "") || limit != nil && (limit.Which != which || limit.Observed <= limit.Limit || limit.EnforcedBy != "supervisor") {
+			t.Errorf("%q: %v", which, err)
+		}
+	}
+}
+
+// dying is a process that is being killed for what it has done before.
+type dying struct {
+	meter
+	marks atomic.Int32
+}
+
+func (d *dying) Mark() error {
+	if d.marks.Add(1) == 2 {
+		return errors.New("process is being killed for a limit")
+	}
+	return nil
+}
+
+func TestLimits_NoJobGoesToAWorkerThatIsBeingKilledForOne(t *testing.T) {
+	t.Parallel()
+	d := &dying{meter: meter{calls: new(syncBuffer)}}
+	cfg := pool.Config{Workers: 1}
+	cfg.SetFakes(pool.Fakes{Usage: func(int) pool.Usage { return d }})
+	b := setup(t, cfg)
+	var pids []int
+	for range 2 {
+		n, err := pool.Call(b.ctx, b.Pool, pid, struct{}{}, pool.WithLimits(pool.Limits{PIDs: 100}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, n)
+	}
+	if pids[0] == pids[1] {
+		t.Errorf("both jobs ran in process %d", pids[0])
+	}
+}
+
 func TestLimits_OfATask(t *testing.T) {
 	t.Parallel()
 	breach := &spawn.Breach{Resource: "cpu", Limit: int64(time.Second), Observed: int64(1100 * time.Millisecond), EnforcedBy: "watchdog", Evidence: "1.1 s"}

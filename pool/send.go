@@ -53,7 +53,11 @@ func (j *Job) callsBack() bool { return j.Prepare != nil || j.Started != nil }
 func (w *worker) put(jobs []*Job, control [][]byte) bool {
 	if w.marks != nil && len(jobs) > 0 {
 		if err := w.marks.Mark(); err != nil {
-			w.p.log.Debug("usage is not counted from the start of the job", "worker", w.name, "error", err)
+			// It has ended, or is being killed for what it did before: none of these is to
+			// meet that.
+			w.p.log.Debug("worker gets no more jobs", "worker", w.name, "error", err)
+			w.pause()
+			return false
 		}
 	}
 	large := w.encode(jobs)

@@ -82,7 +82,7 @@ func (w *taskWork) start(g *spawn.Guardian, r *run) error {
 	c, err := child.Start(g, &child.Options{
 		Name: r.name, Command: r.opts.program, Env: r.opts.env, Dir: r.opts.dir,
 		Stdout: r.out.stdout.theirs, Stderr: r.out.stderr.theirs, Daemon: r.opts.daemon,
-		Page: true,
+		Page: true, Confinement: r.opts.confinement,
 	})
 	if err != nil {
 		return err

@@ -36,10 +36,10 @@ func (w *commandWork) start(g *spawn.Guardian, r *run) error {
 	if err != nil {
 		return err
 	}
-	r.proc, err = g.Start(&spawn.Spec{
+	r.proc, err = new(child.Ability).Start(g, &spawn.Spec{
 		Path: path, Argv: w.argv, Env: r.opts.env, Dir: r.opts.dir,
 		Files: []*os.File{in.theirs, r.out.stdout.theirs, r.out.stderr.theirs},
-	})
+	}, &r.opts.confinement)
 	in.started()
 	if err != nil {
 		in.close()

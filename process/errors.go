@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/feac4032/multiproc/internal/child"
+	"github.com/feac4032/multiproc/internal/death"
 	"github.com/feac4032/multiproc/internal/owner"
 	"github.com/feac4032/multiproc/task"
 )
@@ -55,7 +56,7 @@ var (
 //
 // errors.Is finds in it what the task returned, if both sides know that by
 // task.DefineError; the error of the context that was the process's lifetime, if
-// that ended first; ErrNotReady; ErrNoResult; and ipc.ErrProtocol.
+// that ended first; ErrLimit; ErrNotReady; ErrNoResult; and ipc.ErrProtocol.
 type ExitError struct {
 	Name string
 	PID  int
@@ -107,8 +108,8 @@ func (e *ExitError) Error() string {
 	case e.Err != nil:
 		b.WriteString(": " + e.Err.Error())
 	}
-	if line := lastWords(e.Stderr); line != "" {
-		b.WriteString(": " + line)
+	if words := death.Read([]byte(e.Stderr)).String(); words != "" {
+		b.WriteString(": " + words)
 	}
 	return b.String()
 }
@@ -123,38 +124,6 @@ func (e *ExitError) Unwrap() []error {
 		causes = append(causes, e.Err)
 	}
 	return causes
-}
-
-// lastWords finds the line of stderr that says most: what Go's runtime says
-// before it prints stacks, else the last line. Of stacks so long that what came
-// before them was not kept, no line says anything.
-func lastWords(stderr string) string {
-	for _, mark := range []string{"fatal error: ", "panic: ", "SIGSEGV: ", "SIGBUS: ", "SIGABRT: ", "SIGQUIT: "} {
-		if i := strings.LastIndex(stderr, mark); i >= 0 && (i == 0 || stderr[i-1] == '\n') {
-			line, _, _ := strings.Cut(stderr[i:], "\n")
-			return printable(line)
-		}
-	}
-	if strings.Contains(stderr, "\n\ngoroutine ") {
-		return ""
-	}
-	stderr = strings.TrimSpace(stderr)
-	return printable(stderr[strings.LastIndexByte(stderr, '\n')+1:])
-}
-
-// printable keeps a line short, and its control characters from the terminal.
-func printable(line string) string {
-	line = strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(line, "\uFFFD"))
-	const limit = 200
-	if len(line) > limit {
-		line = strings.ToValidUTF8(line[:limit], "") + "…"
-	}
-	return line
 }
 
 // overError is why ctx is over: its error, and its cause if that is another.

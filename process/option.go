@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/feac4032/multiproc/internal/child"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/task"
@@ -36,6 +37,7 @@ type options struct {
 	ownLogger    bool         // the caller has said so
 	progress     func([]byte) error
 	manager      *manager.Manager
+	confinement  child.Confinement
 }
 
 const (

@@ -39,7 +39,8 @@ func (r *run) judge(st *spawn.Status, tooLate error) *outcome {
 		o.code, o.lost = 0, true
 	}
 	e := &ExitError{Name: r.name, PID: o.pid, Signal: st.Signal, Core: st.Core, Lost: o.lost, Leaked: st.Leaked}
-	bad := o.code != 0 || o.lost
+	exceeded := r.exceeded(st)
+	bad := o.code != 0 || o.lost || exceeded != nil
 	if x := r.x; x != nil {
 		e.Task, e.Failure = x.task, x.failure
 		o.answered = x.answered && x.status == ipc.StatusOK && r.violation() == nil
@@ -52,7 +53,7 @@ func (r *run) judge(st *spawn.Status, tooLate error) *outcome {
 		bad = bad || !o.answered
 	}
 	if bad {
-		e.Err = r.cause(tooLate)
+		e.Err = r.cause(tooLate, exceeded)
 	} else if e.Err = r.lost(); e.Err == nil {
 		return o
 	}
@@ -71,7 +72,7 @@ func (r *run) violation() error {
 
 // cause says why the end was bad, as far as that is known beyond the exit
 // status; nil if it is not.
-func (r *run) cause(tooLate error) error {
+func (r *run) cause(tooLate, exceeded error) error {
 	r.mu.Lock()
 	lifetime := r.lifetime
 	r.mu.Unlock()
@@ -83,6 +84,8 @@ func (r *run) cause(tooLate error) error {
 		return fmt.Errorf("its lifetime has ended: %w", lifetime)
 	case tooLate != nil:
 		return tooLate
+	case exceeded != nil:
+		return exceeded
 	case x == nil:
 		return nil
 	case x.err != nil:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/feac4032/multiproc/internal/death"
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/task"
 )
@@ -39,7 +40,7 @@ func (r *report) log(m *ipc.Message) error {
 	}
 	if r.logger != nil && r.err == nil {
 		r.guard("log lines are", func() error {
-			r.logger.Log(levels[m.Level], string(m.Name), fields...)
+			r.logger.Log(levels[m.Level], death.Clean(string(m.Name), len(m.Name)), fields...)
 			return nil
 		})
 	}

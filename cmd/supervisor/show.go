@@ -287,7 +287,7 @@ func (v *viewer) instance() error {
 			v.field("CPU time", text.Span(r.CPU))
 		}
 		if r.Peak > 0 {
-			v.field("peak", text.Size(r.Peak))
+			v.field("peak", text.Size(r.Peak)+orNothing(r.PeakSource, " ("+r.PeakSource+")"))
 		}
 		v.field("worker", r.Worker)
 		if r.PID > 0 {

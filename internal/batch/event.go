@@ -137,6 +137,7 @@ func (o *object) result(res *pool.Result) {
 func (o *object) ending(res *pool.Result) {
 	o.Text("outcome", string(res.Outcome))
 	o.Some("which", res.Which)
+	o.limit(res)
 	if res.ExitCode >= 0 && res.PID > 0 {
 		o.Int("exit_code", int64(res.ExitCode))
 	}
@@ -146,12 +147,29 @@ func (o *object) ending(res *pool.Result) {
 	}
 }
 
+// limit adds what was exceeded: seconds of CPU time, else bytes or a number.
+func (o *object) limit(res *pool.Result) {
+	if res.Limit == 0 {
+		return
+	}
+	amount := o.Int
+	if res.Which == pool.WhichCPU {
+		amount = func(name string, n int64) { o.Seconds(name, time.Duration(n)) }
+	}
+	amount("limit", res.Limit)
+	if res.Observed > 0 {
+		amount("observed", res.Observed)
+	}
+	o.Some("enforced_by", res.EnforcedBy)
+}
+
 func (o *object) usage(res *pool.Result) {
 	if res.CPU > 0 {
 		o.Seconds("cpu_s", res.CPU)
 	}
 	if res.Peak > 0 {
 		o.Int("peak_bytes", res.Peak)
+		o.Some("peak_source", res.PeakSource)
 	}
 }
 

@@ -1,12 +1,13 @@
 package batch
 
-// Exit codes of a run. Of several that apply the first of 128+n, 5, 2, 3 and 1 is
-// given.
+// Exit codes of a run. Of several that apply the first of 128+n, 5, 4, 2, 3 and 1
+// is given.
 const (
 	ExitOK       = 0
 	ExitNotOK    = 1 // some instance was not ok
 	ExitUsage    = 2 // the file asks for something that is not there
 	ExitHalted   = 3 // by policy, deadline or restart limit
+	ExitConfine  = 4 // a limit or an isolation that is required is not available here
 	ExitInUse    = 6 // the run that is to be resumed is under way
 	ExitInternal = 5 // our fault, or output was lost, or a process was left behind
 	ExitSignal   = 128
@@ -18,6 +19,7 @@ type ending struct {
 	internal bool   // an instance was
 	lost     string // the output that could not be written
 	leaked   bool
+	unfit    bool // an instance needed a limit or an isolation that is not available
 	usage    bool
 	halted   string // by what
 	success  bool   // halted because enough was ok
@@ -30,6 +32,8 @@ func (e *ending) code() int {
 		return ExitSignal + e.signal
 	case e.internal || e.lost != "" || e.leaked:
 		return ExitInternal
+	case e.unfit:
+		return ExitConfine
 	case e.usage:
 		return ExitUsage
 	case e.halted != "" && !e.success:

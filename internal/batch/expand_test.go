@@ -258,6 +258,8 @@ func TestExit_Precedence(t *testing.T) {
 		{ending{notOK: true}, 1},
 		{ending{notOK: true, halted: "x"}, 3},
 		{ending{halted: "x", usage: true}, 2},
+		{ending{halted: "x", usage: true, unfit: true, notOK: true}, 4},
+		{ending{unfit: true, internal: true}, 5},
 		{ending{halted: "x", success: true, notOK: true}, 0},
 		{ending{halted: "x", success: true, internal: true}, 5},
 		{ending{lost: "stdout", halted: "x"}, 5},

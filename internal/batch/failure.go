@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/feac4032/multiproc/internal/report"
 	"github.com/feac4032/multiproc/internal/text"
 	"github.com/feac4032/multiproc/pool"
 )
@@ -88,9 +89,6 @@ func failureRow(in *Instance, job string, res *pool.Result) json.RawMessage {
 		o.Seconds("wall_s", res.Wall)
 	}
 	o.usage(res)
-	if res.Peak > 0 {
-		o.Text("peak_source", "rusage")
-	}
 	o.Some("stderr_tail", string(res.Stderr.Tail(maxTailKept)))
 	return o.Close()
 }
@@ -140,11 +138,27 @@ func failureNote(in *Instance, job string, res *pool.Result, tail bool) string {
 // howEnded gives the outcome, what refines it and its cause.
 func howEnded(res *pool.Result) string {
 	s := text.Plain(string(res.Outcome), maxItemShown)
-	if res.Which != "" {
+	switch {
+	case res.Limit > 0:
+		s += ": " + exceeded(res)
+	case res.Which != "":
 		s += " (" + text.Plain(res.Which, maxItemShown) + ")"
 	}
 	if c := causeOf(res); c != "" {
 		s += ": " + c
+	}
+	return s
+}
+
+// exceeded says which limit it was and what was seen, such as "memory 128 MiB, seen
+// 131 MiB (cgroup v2)".
+func exceeded(res *pool.Result) string {
+	s := text.Plain(res.Which, maxItemShown) + " " + report.Quantity(res.Which, res.Limit)
+	if res.Observed > res.Limit {
+		s += ", seen " + report.Quantity(res.Which, res.Observed)
+	}
+	if res.EnforcedBy != "" {
+		s += " (" + text.Plain(res.EnforcedBy, maxItemShown) + ")"
 	}
 	return s
 }

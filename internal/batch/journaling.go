@@ -27,7 +27,8 @@ func (r *run) row(in *Instance, js *jobState, res *pool.Result) *journal.Row {
 	row := &journal.Row{
 		Job: js.at, Index: -1, Outcome: string(res.Outcome), Which: res.Which,
 		ExitCode: -1, Signal: res.Signal, Attempt: res.Attempt, Slot: res.Slot, Worker: res.Worker, PID: res.PID,
-		Start: startOf(res), Wall: res.Wall, CPU: res.CPU, Peak: res.Peak,
+		Limit: res.Limit, Observed: res.Observed, EnforcedBy: res.EnforcedBy,
+		Start: startOf(res), Wall: res.Wall, CPU: res.CPU, Peak: res.Peak, PeakSource: res.PeakSource,
 		Evidence: evidenceOf(res), Result: res.Value,
 	}
 	if res.PID > 0 {
@@ -69,6 +70,7 @@ func attemptRow(in *Instance, js *jobState, res *pool.Result) *journal.Attempt {
 	a := &journal.Attempt{
 		Job: js.at, Index: in.Index, Attempt: res.Attempt, Outcome: string(res.Outcome), Which: res.Which,
 		ExitCode: -1, Signal: res.Signal, Worker: res.Worker, PID: res.PID,
+		Limit: res.Limit, Observed: res.Observed, EnforcedBy: res.EnforcedBy,
 		Start: startOf(res), Wall: res.Wall, Evidence: evidenceOf(res),
 	}
 	if res.PID > 0 {
@@ -84,7 +86,8 @@ func (r *run) reportRow(in *Instance, js *jobState, res *pool.Result) *report.Ro
 		Outcome: string(res.Outcome), Which: res.Which, ExitCode: -1,
 		Signal: res.Signal, SignalName: signalName(res.Signal),
 		Attempts: res.Attempt, Slot: res.Slot, Worker: res.Worker, PID: res.PID,
-		Start: startOf(res), Wall: res.Wall, CPU: res.CPU, Peak: res.Peak,
+		Limit: res.Limit, Observed: res.Observed, EnforcedBy: res.EnforcedBy,
+		Start: startOf(res), Wall: res.Wall, CPU: res.CPU, Peak: res.Peak, PeakSource: res.PeakSource,
 		Evidence: evidenceOf(res), Result: slices.Clone(res.Value),
 		Stdout: keptTail(res.Stdout.Tail(maxTailKept)), Stderr: keptTail(res.Stderr.Tail(maxTailKept)),
 	}
@@ -235,7 +238,7 @@ func (r *run) recall(in *Instance, claim *journal.Claim, e *entry) error {
 		face := in.face()
 		e.row = &report.Row{
 			Job: in.Job.ID, Index: in.Index, Label: in.Label(), Outcome: row.Outcome, ExitCode: row.ExitCode,
-			Attempts: row.Attempt, Wall: row.Wall, CPU: row.CPU, Peak: row.Peak, Result: row.Result,
+			Attempts: row.Attempt, Wall: row.Wall, CPU: row.CPU, Peak: row.Peak, PeakSource: row.PeakSource, Result: row.Result,
 			Item: face.Item, HasItem: in.hasItem() && in.Items == nil, Items: face.Items, Matrix: face.Matrix, Resumed: true,
 		}
 	}

@@ -149,6 +149,7 @@ func (l *Local) Kill() { l.pool.Kill() }
 func (l *Local) Close(ctx context.Context) Closing {
 	r := l.pool.Shutdown(ctx)
 	l.objects.Close()
+	l.note(l.pool.Isolation()) // workers tell when they end
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slices.Sort(l.apart)

@@ -54,6 +54,9 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 		if res.Outcome == pool.Internal {
 			r.end.internal = true
 		}
+		if res.Which == pool.WhichConfine {
+			r.end.unfit = true
+		}
 	}
 	halt := r.cfg.Halt
 	// What was interrupted by one halt does not bring about another.

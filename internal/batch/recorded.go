@@ -32,7 +32,8 @@ func (r *Recorded) result() *pool.Result {
 	return &pool.Result{
 		Outcome: pool.Outcome(r.Outcome), Which: r.Which, Evidence: r.Evidence,
 		ExitCode: r.ExitCode, Signal: r.Signal, Attempt: r.Attempt, Worker: r.Worker, PID: r.PID,
-		Wall: r.Wall, CPU: r.CPU, Peak: r.Peak, Value: r.Result,
+		Limit: r.Limit, Observed: r.Observed, EnforcedBy: r.EnforcedBy,
+		Wall: r.Wall, CPU: r.CPU, Peak: r.Peak, PeakSource: r.PeakSource, Value: r.Result,
 	}
 }
 
@@ -65,6 +66,7 @@ func (r *Recorded) Note() string {
 func AttemptEnding(a *journal.Attempt) string {
 	return howEnded(&pool.Result{
 		Outcome: pool.Outcome(a.Outcome), Which: a.Which, Evidence: a.Evidence,
+		Limit: a.Limit, Observed: a.Observed, EnforcedBy: a.EnforcedBy,
 		ExitCode: a.ExitCode, Signal: a.Signal, PID: a.PID,
 	})
 }

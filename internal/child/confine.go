@@ -3,6 +3,7 @@ package child
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -165,11 +166,13 @@ func limitOf(l *spawn.Limits, name string) bool {
 	return false
 }
 
-// partOf gives what a refusal is about: the word before its first colon.
+// partOf gives what a refusal is about: its first word, if that is a limit, or what
+// stands before a colon.
 func partOf(detail string) string {
-	part, _, _ := strings.Cut(detail, ":")
-	if strings.ContainsAny(part, " \t") {
-		return ""
+	part, _, colon := strings.Cut(detail, ":")
+	word, _, more := strings.Cut(part, " ")
+	if slices.Contains(resources, word) || colon && !more {
+		return word
 	}
-	return part
+	return ""
 }

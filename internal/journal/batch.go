@@ -125,8 +125,8 @@ func (b *Batch) Len() int { return len(b.rows) + len(b.carries) }
 
 // What a record takes in memory beside its texts, about, in bytes.
 const (
-	rowBytes     = 432
-	attemptBytes = 144
+	rowBytes     = 480
+	attemptBytes = 176
 	carryBytes   = 48
 )
 
@@ -168,8 +168,8 @@ const (
 // what every row has, then those of the groups.
 var columnGroups = [groupCount + 1]string{
 	"job,idx,key,outcome,exit_code,attempt,slot,worker,pid,start_us,wall_us",
-	"which,signal,evidence,flags,items,result_bytes",
-	"cpu_us,peak_bytes",
+	"which,limit_value,observed,enforced_by,signal,evidence,flags,items,result_bytes",
+	"cpu_us,peak_bytes,peak_source",
 	"segment,offset,stdout_bytes,stderr_bytes",
 	"item",
 	"result",
@@ -210,6 +210,9 @@ func bindRow(s *prepared, b *Batch, p *pending, groups int, begin time.Time) {
 	bindTime(s, p.Start, p.Wall, begin)
 	if groups&groupFailure != 0 {
 		s.bind(textOrNull(p.Which))
+		s.bind(orNull(p.Limit, 0))
+		s.bind(orNull(p.Observed, 0))
+		s.bind(textOrNull(p.EnforcedBy))
 		s.bind(orNull(int64(p.Signal), 0))
 		s.bind(textOrNull(p.Evidence))
 		s.bind(int64(p.Flags))
@@ -219,6 +222,7 @@ func bindRow(s *prepared, b *Batch, p *pending, groups int, begin time.Time) {
 	if groups&groupMeasure != 0 {
 		s.bind(orNull(p.CPU.Microseconds(), 0))
 		s.bind(orNull(p.Peak, 0))
+		s.bind(textOrNull(p.PeakSource))
 	}
 	if groups&groupOutput != 0 {
 		s.bind(orNull(int64(p.ref.Segment), 0))

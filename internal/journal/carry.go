@@ -158,16 +158,17 @@ func (r *Run) attach(a *attached) error {
 	var err error
 	if a.rows, err = r.db.prepare(`INSERT INTO main.instance(job,idx,key,outcome,which,exit_code,signal,attempt,slot,worker,pid,
 		start_us,wall_us,cpu_us,peak_bytes,items,flags,origin,origin_row,segment,offset,stdout_bytes,stderr_bytes,result_bytes,
-		item,evidence,result)
+		item,evidence,result,peak_source)
 		SELECT ?1,nullif(coalesce(idx,-1)+?2,-1),key,outcome,which,exit_code,signal,attempt,slot,worker,pid,
 		start_us+?3,wall_us,cpu_us,peak_bytes,items,flags,?4,row,segment+?5,offset,stdout_bytes,stderr_bytes,result_bytes,
-		item,evidence,result FROM ` + a.schema + `.instance WHERE row BETWEEN ?6 AND ?7 AND outcome = 'ok' ORDER BY row`); err != nil {
+		item,evidence,result,peak_source FROM ` + a.schema + `.instance WHERE row BETWEEN ?6 AND ?7 AND outcome = 'ok' ORDER BY row`); err != nil {
 		return err
 	}
 	if a.source.retried {
 		a.tries, err = r.db.prepare(`INSERT OR REPLACE INTO main.attempt(job,idx,attempt,outcome,which,exit_code,signal,worker,pid,
-			start_us,wall_us,evidence)
-			SELECT ?1,t.idx+?2,t.attempt,t.outcome,t.which,t.exit_code,t.signal,t.worker,t.pid,t.start_us+?3,t.wall_us,t.evidence
+			start_us,wall_us,evidence,limit_value,observed,enforced_by)
+			SELECT ?1,t.idx+?2,t.attempt,t.outcome,t.which,t.exit_code,t.signal,t.worker,t.pid,t.start_us+?3,t.wall_us,t.evidence,
+				t.limit_value,t.observed,t.enforced_by
 			FROM ` + a.schema + `.instance i JOIN ` + a.schema + `.attempt t ON t.job = i.job AND t.idx = i.idx
 			WHERE i.row BETWEEN ?4 AND ?5 AND i.attempt > 1`)
 	}

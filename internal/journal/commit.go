@@ -209,6 +209,9 @@ func (r *Run) insert(b *Batch) error {
 		s.bind(orNull(int64(a.PID), 0))
 		bindTime(s, a.Start, a.Wall, r.begin)
 		s.bind(textOrNull(a.Evidence))
+		s.bind(orNull(a.Limit, 0))
+		s.bind(orNull(a.Observed, 0))
+		s.bind(textOrNull(a.EnforcedBy))
 		if err := s.exec(); err != nil {
 			return err
 		}

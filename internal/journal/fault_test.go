@@ -4,6 +4,7 @@ package journal
 
 import (
 	"bufio"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -390,6 +391,64 @@ func TestStore_OneDamagedRunHidesNoOther(t *testing.T) {
 		if err := s.Remove(name); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Journals of the first version are there to be read and resumed.
+func TestStore_ReadsAndResumesTheFirstVersion(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	for _, id := range []string{"seen", "resumed"} {
+		filled(t, s, id, 10)
+		downgrade(t, s, id)
+	}
+	rows := rowsOf(t, view(t, s, "seen"), Filter{})
+	if len(rows) != 10 || rows[3].Key != keyFor(3) || rows[3].Limit != 0 || rows[3].PeakSource != "" {
+		t.Errorf("%d rows: %+v", len(rows), rows[3])
+	}
+	past, err := s.Resume("resumed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer past.Close()
+	info := testInfo("next")
+	info.Parent = "resumed"
+	r := create(t, s, info)
+	var b Batch
+	for i := range 10 {
+		claim, ok, err := past.Match(keyFor(i), false)
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		b.Carry(claim, 0, int64(i))
+	}
+	commit(t, r, &b)
+	closeRun(t, r)
+	if rows := rowsOf(t, view(t, s, "next"), Filter{}); len(rows) != 10 || !rows[9].Resumed || rows[9].PID != 4242 {
+		t.Errorf("%d rows are carried over", len(rows))
+	}
+}
+
+// downgrade makes a journal one of the first version.
+func downgrade(t *testing.T, s *Store, id string) {
+	t.Helper()
+	path := filepath.Join(s.Dir(), "runs", id, "journal.db")
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	script := "DROP VIEW failures; DROP VIEW instances;"
+	for _, column := range []string{"instance limit_value", "instance observed", "instance enforced_by", "instance peak_source", "attempt limit_value", "attempt observed", "attempt enforced_by"} {
+		table, name, _ := strings.Cut(column, " ")
+		script += "ALTER TABLE " + table + " DROP COLUMN " + name + ";"
+	}
+	_, views, _ := strings.Cut(version1, "CREATE VIEW instances")
+	if _, err := db.Exec(script + "CREATE VIEW instances" + views + "PRAGMA user_version = 1"); err != nil {
+		t.Fatal(err)
 	}
 }
 

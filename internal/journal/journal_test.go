@@ -123,7 +123,8 @@ func TestRun_KeepsEverythingOfARow(t *testing.T) {
 	r := create(t, s, testInfo("r1"))
 	full := Row{
 		Job: 1, Index: 7, Key: keyFor(7), Outcome: "limit", Which: "memory", ExitCode: 3, Signal: 9, Attempt: 3, Slot: 2,
-		Worker: "worker-1", PID: 77, Start: begin.Add(90 * time.Minute), Wall: time.Second, CPU: 20 * time.Millisecond, Peak: 1 << 40,
+		Worker: "worker-1", PID: 77, Start: begin.Add(90 * time.Minute), Wall: time.Second, CPU: 20 * time.Millisecond, Peak: 1 << 40, PeakSource: "cgroup v1",
+		Limit: 100, Observed: 1 << 50, EnforcedBy: "watchdog",
 		Items: 12, Item: "a.jpg", Evidence: "memory.max", Result: []byte{0xa1, 'x'}, Flags: FirstFlag << 3,
 	}
 	plain := Row{Index: -1, Outcome: "skipped", ExitCode: -1}
@@ -289,7 +290,7 @@ func TestRun_KeepsAttempts(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	r := create(t, s, testInfo("r1"))
-	a := Attempt{Job: 1, Index: 3, Attempt: 1, Outcome: "crashed", Which: "oom", ExitCode: -1, Signal: 9, Worker: "w", PID: 5,
+	a := Attempt{Job: 1, Index: 3, Attempt: 1, Outcome: "crashed", Which: "oom", ExitCode: -1, Signal: 9, Worker: "w", PID: 5, Limit: 3, Observed: 4, EnforcedBy: "rlimit",
 		Start: begin.Add(time.Second), Wall: time.Minute, Evidence: "killed"}
 	second := a
 	second.Attempt = 2

@@ -41,6 +41,10 @@ type Row struct {
 	Which    string
 	ExitCode int // −1 = none
 	Signal   int
+	// Limit is what was allowed of Which, and Observed what was seen: bytes, numbers, or
+	// nanoseconds of CPU time. EnforcedBy is who held it.
+	Limit, Observed int64
+	EnforcedBy      string
 
 	Attempt int
 	Slot    int
@@ -51,6 +55,8 @@ type Row struct {
 	Wall  time.Duration // to the microsecond, as CPU is; stored if Start is
 	CPU   time.Duration
 	Peak  int64 // bytes
+	// PeakSource is how Peak was measured.
+	PeakSource string
 
 	Items    int64  // of a chunk, 0 = it is none
 	Item     string // any bytes; cut to MaxItem
@@ -78,15 +84,17 @@ type Attempt struct {
 	Index   int64
 	Attempt int
 
-	Outcome  string
-	Which    string
-	ExitCode int // −1 = none
-	Signal   int
-	Worker   string
-	PID      int
-	Start    time.Time
-	Wall     time.Duration
-	Evidence string // cut to MaxEvidence
+	Outcome         string
+	Which           string
+	ExitCode        int // −1 = none
+	Signal          int
+	Limit, Observed int64 // as those of a Row
+	EnforcedBy      string
+	Worker          string
+	PID             int
+	Start           time.Time
+	Wall            time.Duration
+	Evidence        string // cut to MaxEvidence
 }
 
 // label names an instance as people do.
@@ -100,10 +108,11 @@ func label(job string, index int64) string {
 // selectRow reads the columns that scan takes, of the instance i.
 const selectRow = `SELECT i.row,i.job,i.idx,i.key,i.outcome,i.which,i.exit_code,i.signal,i.attempt,i.slot,i.worker,i.pid,
 	i.start_us,i.wall_us,i.cpu_us,i.peak_bytes,i.items,i.flags,i.origin,i.origin_row,o.run,
-	i.segment,i.offset,i.stdout_bytes,i.stderr_bytes,i.result_bytes,i.item,i.evidence,i.result
+	i.segment,i.offset,i.stdout_bytes,i.stderr_bytes,i.result_bytes,i.item,i.evidence,i.result,
+	i.limit_value,i.observed,i.enforced_by,i.peak_source
 	FROM instance i LEFT JOIN origin o ON o.number = i.origin`
 
-const rowColumns = 29
+const rowColumns = 33
 
 // scan takes a row over from a file, in which anything may stand. begin is the
 // run's, in microseconds since 1970.
@@ -116,6 +125,7 @@ func (r *Row) scan(v []driver.Value, begin int64) {
 		Items: number(v[16]), Flags: Flags(number(v[17])),
 		Resumed: v[18] != nil, OriginRow: number(v[19]), OriginRun: text(v[20]),
 		ResultBytes: number(v[25]), Item: text(v[26]), Evidence: text(v[27]),
+		Limit: number(v[29]), Observed: number(v[30]), EnforcedBy: text(v[31]), PeakSource: text(v[32]),
 	}
 	if key, ok := v[3].([]byte); ok && len(key) == len(r.Key) {
 		copy(r.Key[:], key)
@@ -132,13 +142,14 @@ func (r *Row) scan(v []driver.Value, begin int64) {
 	}
 }
 
-const attemptColumns = 12
+const attemptColumns = 15
 
 func (a *Attempt) scan(v []driver.Value, begin int64) {
 	*a = Attempt{
 		Job: int(number(v[0])), Index: number(v[1]), Attempt: int(number(v[2])),
 		Outcome: text(v[3]), Which: text(v[4]), ExitCode: int(numberOr(v[5], -1)), Signal: int(number(v[6])),
 		Worker: text(v[7]), PID: int(number(v[8])), Wall: duration(number(v[10])), Evidence: text(v[11]),
+		Limit: number(v[12]), Observed: number(v[13]), EnforcedBy: text(v[14]),
 	}
 	if start, ok := v[9].(int64); ok {
 		a.Start = time.UnixMicro(begin + start)

@@ -144,8 +144,8 @@ func (r *Run) prepare() error {
 	}{
 		{&r.begun, "BEGIN IMMEDIATE"},
 		{&r.commit, "COMMIT"},
-		{&r.attempt, `INSERT OR REPLACE INTO attempt(job,idx,attempt,outcome,which,exit_code,signal,worker,pid,start_us,wall_us,evidence)
-			VALUES(?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&r.attempt, `INSERT OR REPLACE INTO attempt(job,idx,attempt,outcome,which,exit_code,signal,worker,pid,start_us,wall_us,evidence,limit_value,observed,enforced_by)
+			VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 		{&r.segment, "INSERT OR REPLACE INTO segment(number,file,bytes,state,origin) VALUES(?,?,?,?,?)"},
 	} {
 		p, err := r.db.prepare(s.query)

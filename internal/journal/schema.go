@@ -7,7 +7,7 @@ import (
 
 // steps are the versions of the schema: step i leads from version i to i+1. A
 // step that was released is never changed. docs/journal.md describes the result.
-var steps = []string{version1}
+var steps = []string{version1, version2}
 
 const version1 = `
 CREATE TABLE run (
@@ -98,6 +98,29 @@ SELECT i.row, j.id AS job, i.idx AS "index", i.outcome, i.which, i.exit_code, i.
 	i.worker, i.pid,
 	strftime('%Y-%m-%dT%H:%M:%fZ', (r.begin_us + i.start_us) / 1e6, 'unixepoch') AS start,
 	i.wall_us / 1e6 AS wall_s, i.cpu_us / 1e6 AS cpu_s, i.peak_bytes, i.items, i.item, i.evidence,
+	i.stdout_bytes, i.stderr_bytes, o.run AS resumed_from
+FROM instance i JOIN run r LEFT JOIN job j ON j.number = i.job LEFT JOIN origin o ON o.number = i.origin;
+
+CREATE VIEW failures AS SELECT * FROM instances WHERE outcome <> 'ok';
+`
+
+const version2 = `
+ALTER TABLE instance ADD COLUMN limit_value INTEGER;
+ALTER TABLE instance ADD COLUMN observed INTEGER;
+ALTER TABLE instance ADD COLUMN enforced_by TEXT;
+ALTER TABLE instance ADD COLUMN peak_source TEXT;
+ALTER TABLE attempt ADD COLUMN limit_value INTEGER;
+ALTER TABLE attempt ADD COLUMN observed INTEGER;
+ALTER TABLE attempt ADD COLUMN enforced_by TEXT;
+
+DROP VIEW failures;
+DROP VIEW instances;
+
+CREATE VIEW instances AS
+SELECT i.row, j.id AS job, i.idx AS "index", i.outcome, i.which, i.limit_value, i.observed, i.enforced_by,
+	i.exit_code, i.signal, i.attempt AS attempts, i.worker, i.pid,
+	strftime('%Y-%m-%dT%H:%M:%fZ', (r.begin_us + i.start_us) / 1e6, 'unixepoch') AS start,
+	i.wall_us / 1e6 AS wall_s, i.cpu_us / 1e6 AS cpu_s, i.peak_bytes, i.peak_source, i.items, i.item, i.evidence,
 	i.stdout_bytes, i.stderr_bytes, o.run AS resumed_from
 FROM instance i JOIN run r LEFT JOIN job j ON j.number = i.job LEFT JOIN origin o ON o.number = i.origin;
 

@@ -225,7 +225,7 @@ func (v *View) Attempts(r *Row) ([]Attempt, error) {
 		return nil, ErrClosed
 	}
 	var list []Attempt
-	err := v.query(`SELECT * FROM (SELECT job,idx,attempt,outcome,which,exit_code,signal,worker,pid,start_us,wall_us,evidence
+	err := v.query(`SELECT * FROM (SELECT job,idx,attempt,outcome,which,exit_code,signal,worker,pid,start_us,wall_us,evidence,limit_value,observed,enforced_by
 		FROM attempt WHERE job = ? AND idx = ? ORDER BY attempt DESC LIMIT ?) ORDER BY attempt`, attemptColumns, func(c []driver.Value) error {
 		var a Attempt
 		a.scan(c, v.info.Begin.UnixMicro())

@@ -180,7 +180,7 @@ func (h *HTML) fail(r *Row) {
 		add("CPU time", text.Span(r.CPU))
 	}
 	if r.Peak > 0 {
-		add("peak memory", text.Size(r.Peak))
+		add("peak memory", text.Size(r.Peak)+by(r.PeakSource))
 	}
 	if r.Slot > 0 {
 		add("slot", fmt.Sprint(r.Slot))

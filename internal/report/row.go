@@ -23,7 +23,8 @@ type Row struct {
 
 	Outcome         string
 	Which           string // refines the outcome; "" = nothing does
-	Limit, Observed int64  // what was exceeded and by what, in the unit of Which; 0 = not known
+	Limit, Observed int64  // what was exceeded and by what: bytes, numbers, or nanoseconds of CPU time; 0 = not known
+	EnforcedBy      string // who held the limit; "" = not known
 	ExitCode        int    // −1 = none
 	Signal          int    // 0 = none
 	SignalName      string
@@ -39,6 +40,8 @@ type Row struct {
 	Wall  time.Duration
 	CPU   time.Duration // 0 = not known
 	Peak  int64         // resident bytes; 0 = not known
+	// PeakSource is how that was measured; "" = it was not.
+	PeakSource string
 
 	Evidence string // what the outcome was concluded from, with the stack of a panic
 	Result   []byte // a task's, as msgpack; nil = none

@@ -86,6 +86,7 @@ func (t *Trace) Attempt(r *Row) error {
 	}
 	if r.Peak > 0 {
 		args.Int("peak_bytes", r.Peak)
+		args.Some("peak_source", r.PeakSource)
 	}
 	if r.Outcome != outcomeOK {
 		args.Some("evidence", text.Plain(r.Evidence, maxTraceText))

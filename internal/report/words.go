@@ -46,9 +46,12 @@ func (r *Row) why(limit int) string {
 	}
 	if r.Limit > 0 {
 		if r.Observed > 0 {
-			add("observed " + r.quantity(r.Observed))
+			add("observed " + Quantity(r.Which, r.Observed))
 		}
-		add("limit " + r.quantity(r.Limit))
+		add("limit " + Quantity(r.Which, r.Limit))
+		if r.EnforcedBy != "" {
+			add(text.Plain(r.EnforcedBy, limit))
+		}
 	}
 	switch {
 	case r.Signal > 0 && r.SignalName != "":
@@ -84,11 +87,24 @@ func brief(d time.Duration) string {
 	return strings.TrimSuffix(strings.TrimSuffix(number+" "+unit, " 00 s"), " 00 min")
 }
 
-// quantity prints a limit, or what was observed, in the unit that the limit has.
-func (r *Row) quantity(n int64) string {
-	switch r.Which {
+// Quantity prints a limit, or what was observed, in the unit that the limit has.
+func Quantity(which string, n int64) string {
+	switch which {
 	case "memory", "file_size", "output":
 		return text.Size(n)
+	case "cpu":
+		return text.Span(time.Duration(n))
 	}
 	return strconv.FormatInt(n, 10)
 }
+
+// by gives how something was measured, in parentheses; "" where it is not known.
+func by(source string) string {
+	if source == "" {
+		return ""
+	}
+	return " (" + text.Plain(source, maxSource) + ")"
+}
+
+// maxSource bounds the name of a way to measure, in bytes.
+const maxSource = 40
