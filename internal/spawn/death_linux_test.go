@@ -82,7 +82,7 @@ func TestKillOfSupervisor_LeavesNothing(t *testing.T) {
 		t.Logf("gone after %v", time.Since(killed))
 		_ = cmd.Wait()
 		for _, pid := range pids {
-			endOf(pid).await(time.Until(killed.Add(deathWait)))
+			endsOf([]int{pid}, deathWait).await(killed.Add(deathWait))
 			if alive(pid) {
 				t.Errorf("%d is alive", pid)
 			}

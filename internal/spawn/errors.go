@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 )
 
@@ -30,6 +31,12 @@ var (
 	// program would start guardians of guardians without end.
 	ErrInsideGuardian = errors.New("this process was started as a guardian")
 )
+
+// LeakError is returned by Close when processes could not be ended: they are stuck in the
+// kernel, or may not be killed by this user.
+type LeakError struct{ PIDs []int }
+
+func (e *LeakError) Error() string { return fmt.Sprintf("processes %v could not be killed", e.PIDs) }
 
 // StartError says why a process could not be started.
 type StartError struct {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -292,10 +293,11 @@ func (g *guard) close() {
 			giveUp.feed()
 			continue
 		}
-		next := endOf(orphans[0])
+		next := endsOf(orphans, lookAgain)
 		g.mu.Unlock()
-		next.await(killWait)
-		giveUp.feed()
+		if next.await(time.Now().Add(killWait)) {
+			giveUp.feed()
+		}
 	}
 }
 

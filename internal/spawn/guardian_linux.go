@@ -231,7 +231,7 @@ func startError(s *Spec, re started) *StartError {
 
 // Close kills all processes and their descendants, and returns when they are
 // gone, their Done channels are closed and the guardian has ended. It is
-// idempotent. An error names what could not be killed in about 10 s.
+// idempotent. A *LeakError names what could not be killed in about 10 s.
 func (g *Guardian) Close() error {
 	g.mu.Lock()
 	g.closed = true
@@ -250,7 +250,7 @@ func (g *Guardian) Close() error {
 	g.following.Wait()
 	g.ending.Do(func() { g.endRecord(len(in.left) == 0) })
 	if len(in.left) > 0 {
-		return fmt.Errorf("close guardian: processes %v could not be killed", in.left)
+		return fmt.Errorf("close guardian: %w", &LeakError{in.left})
 	}
 	return nil
 }

@@ -222,6 +222,7 @@ func notDirectory(dir string) bool {
 // follow waits for the end of t, delivering signals meanwhile, and reports it.
 func (l *lane) follow(t *tree, number uint64) {
 	l.poll.fds[pollChild].Fd = int32(l.pidf)
+	l.poll.limit = time.Time{}
 	for {
 		if len(l.held) > 0 && !l.poll.briefly(&l.g.spinning) {
 			l.release()
@@ -230,10 +231,15 @@ func (l *lane) follow(t *tree, number uint64) {
 		if l.poll.ready(pollChild) {
 			break
 		}
+		if limit := l.poll.limit; !limit.IsZero() && time.Now().After(limit) {
+			l.abandon(t, number)
+			return
+		}
 		b, fds, _, ok := l.receive()
 		closeAll(fds)
 		if l.sock < 0 {
 			// Nobody is interested any more, or the supervisor is dead.
+			l.poll.limit = time.Time{}
 			l.g.signal(t, syscall.SIGKILL, wholeTree)
 		}
 		if !ok {
@@ -241,6 +247,9 @@ func (l *lane) follow(t *tree, number uint64) {
 		}
 		if n, sig, to, err := decodeSignal(b); err == nil && n == number {
 			l.g.signal(t, sig, to)
+			if sig == syscall.SIGKILL && to == wholeTree && l.poll.limit.IsZero() {
+				l.poll.limit = time.Now().Add(killWait)
+			}
 		}
 		if kind, n, err := decodeAsk(b); err == nil && n == number {
 			l.answer(t, kind, number)
@@ -309,6 +318,49 @@ func (l *lane) reap(t *tree, number uint64) {
 	l.g.untold--
 	l.g.ended.Broadcast()
 	l.g.mu.Unlock()
+}
+
+// unfinished is a wait status of which a program makes neither an exit code nor a
+// signal that has ended anything: that of a stopped process.
+const unfinished = syscall.WaitStatus(0x7f | int(unix.SIGSTOP)<<8)
+
+// abandon reports that t's process has not ended for killWait after it was killed: it is
+// stuck in the kernel, or frozen. The lane is for others again; the process is reaped
+// whenever it ends.
+func (l *lane) abandon(t *tree, number uint64) {
+	r := report{wait: unfinished, at: clockNow()}
+	l.g.mu.Lock()
+	r.leaked = pidsOf(l.g.members(t))
+	l.g.mu.Unlock()
+	pidfd := l.pidf
+	l.poll.fds[pollChild].Fd, l.poll.limit = -1, time.Time{}
+	go l.g.outlast(t, pidfd)
+	l.held = r.append(l.held, number)
+	l.release()
+}
+
+// outlast waits for the end of a tree that a lane has abandoned.
+func (g *guard) outlast(t *tree, pidfd int) {
+	for {
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, -1); n > 0 || err != nil && err != unix.EINTR {
+			break
+		}
+	}
+	unix.Close(pidfd)
+	g.empty(t)
+	var ws syscall.WaitStatus
+	for {
+		if _, err := syscall.Wait4(t.pid, &ws, 0, nil); err != syscall.EINTR {
+			break
+		}
+	}
+	if t.cell != nil {
+		t.cell.close(nil)
+	}
+	g.mu.Lock()
+	delete(g.trees, t.pid)
+	g.ended.Broadcast()
+	g.mu.Unlock()
 }
 
 // hasChildren reports whether this thread is the parent of any process. It asks

@@ -3,6 +3,7 @@ package spawn
 import (
 	"runtime"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,7 @@ const (
 type waiter struct {
 	fds     [2]unix.PollFd
 	timeout unix.Timespec
+	limit   time.Time // when wait returns all the same; zero: never
 }
 
 func newWaiter() *waiter {
@@ -36,14 +38,20 @@ func newWaiter() *waiter {
 	return w
 }
 
-// wait returns once a descriptor of the set is ready; -1 entries never are.
+// wait returns once a descriptor of the set is ready, or limit is over; -1 entries never
+// are.
 func (w *waiter) wait(spinning *atomic.Int32) {
 	if w.untold(spinning, spinFor) {
 		return
 	}
 	for {
-		n, err := unix.Ppoll(w.fds[:], nil, nil)
-		if err == nil && n > 0 {
+		var most *unix.Timespec
+		if !w.limit.IsZero() {
+			ts := unix.NsecToTimespec(int64(max(0, time.Until(w.limit))))
+			most = &ts
+		}
+		n, err := unix.Ppoll(w.fds[:], most, nil)
+		if err == nil && (n > 0 || most != nil) {
 			return
 		}
 		if err != nil && err != unix.EINTR {

@@ -91,7 +91,7 @@ func markerOf(pid int) (value string, ok bool) {
 	// The environment reads as empty for an instant within execve.
 	for range 3 {
 		b, err := readProc(path)
-		if err != nil {
+		if err != nil && err != unix.ESRCH { // which newer kernels say instead
 			return "", false
 		}
 		if len(b) > 0 {
@@ -312,62 +312,49 @@ func killGroup(st procStat) {
 // others are looked at again: what cannot be killed must not keep the rest alive.
 const lookAgain = 100 * time.Millisecond
 
-// awaitAny returns when one of the processes has ended, or after lookAgain. It reports
-// false when the deadline is over.
-func awaitAny(pids []int, deadline time.Time) bool {
-	wait := time.Until(deadline)
-	if wait <= 0 {
-		return false
-	}
-	var fds []unix.PollFd
-	for _, pid := range pids[:min(len(pids), 64)] {
+// ends is the event that one of some processes has ended.
+type ends struct {
+	fds    []unix.PollFd
+	within time.Duration
+}
+
+// maxEnds is how many of the processes are watched at most.
+const maxEnds = 64
+
+// endsOf is called while the processes are known not to be reaped. The event is waited
+// for as long as within says.
+func endsOf(pids []int, within time.Duration) ends {
+	e := ends{make([]unix.PollFd, 0, min(len(pids), maxEnds)), within}
+	for _, pid := range pids[:cap(e.fds)] {
 		fd, err := unix.PidfdOpen(pid, 0)
-		if err == unix.ESRCH {
-			wait = 0 // it has ended
-		}
 		if err != nil {
+			// It has ended, or there is no descriptor to be had.
+			e.within = min(e.within, time.Millisecond)
 			break
 		}
-		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+		e.fds = append(e.fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 	}
-	wait = min(wait, lookAgain)
-	if len(fds) == 0 {
-		wait = min(wait, time.Millisecond) // without a descriptor to be had
-	}
-	unix.Poll(fds, int(wait.Milliseconds())+1)
-	for _, fd := range fds {
+	return e
+}
+
+// await closes e. It reports whether a process has ended.
+func (e ends) await(deadline time.Time) bool {
+	wait := max(0, min(e.within, time.Until(deadline)))
+	n, err := unix.Poll(e.fds, int((wait+time.Millisecond-1)/time.Millisecond))
+	for _, fd := range e.fds {
 		unix.Close(int(fd.Fd))
 	}
+	return err == nil && n > 0
+}
+
+// awaitAny is called for processes that others may reap. It reports false when the
+// deadline is over.
+func awaitAny(pids []int, deadline time.Time) bool {
+	if time.Until(deadline) <= 0 {
+		return false
+	}
+	endsOf(pids, lookAgain).await(deadline)
 	return true
-}
-
-// end is the event that a process has ended.
-type end struct{ pidfd int }
-
-// endOf is called while pid is known not to be reaped.
-func endOf(pid int) end {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return end{-1}
-	}
-	return end{fd}
-}
-
-// await returns when the process has ended or the time is over, and closes e.
-// Without a descriptor to be had (EMFILE) it returns soon.
-func (e end) await(timeout time.Duration) {
-	if e.pidfd < 0 {
-		timeout = min(timeout, time.Millisecond)
-	}
-	fds := []unix.PollFd{{Fd: int32(e.pidfd), Events: unix.POLLIN}}
-	unix.Poll(fds, int(timeout.Milliseconds())+1)
-	e.close()
-}
-
-func (e end) close() {
-	if e.pidfd >= 0 {
-		unix.Close(e.pidfd)
-	}
 }
 
 // clockNow reads CLOCK_MONOTONIC, which is the same in all processes.

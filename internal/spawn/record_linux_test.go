@@ -82,18 +82,9 @@ func leaveRecord(t *testing.T, uid uint32, folder string) *output {
 	}
 	_ = cmd.Wait()
 	for _, pid := range pids { // the guardian's own children die with it
-		end{pidfdOf(pid)}.await(deathWait)
+		endsOf([]int{pid}, deathWait).await(time.Now().Add(deathWait))
 	}
 	return out
-}
-
-// pidfdOf returns -1 if there is no such process any more.
-func pidfdOf(pid int) int {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return -1
-	}
-	return fd
 }
 
 func TestRecords_WhatOutlivedBothIsGoneAfterTheNextOpen(t *testing.T) {
@@ -132,12 +123,12 @@ func TestRecords_GuardianRemovesThatOfAKilledProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	guardian := readEscapes(out, len(escapes))[0]
-	pidfd := pidfdOf(guardian)
+	ended := endsOf([]int{guardian}, deathWait)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	end{pidfd}.await(deathWait)
+	ended.await(time.Now().Add(deathWait))
 	out.ended(deathWait)
 	if _, err := os.Stat(folder); !os.IsNotExist(err) {
 		t.Errorf("the folder is left: %v", err)

@@ -46,9 +46,10 @@ type Status struct {
 	// "seccomp". Nil for a plain process.
 	Isolation []string
 
-	// TreeEmpty says that none of the process's descendants is left. It is
+	// TreeEmpty says that nothing is left of the process and its descendants. It is
 	// false when some could not be killed within 5 s, or may not be killed by
-	// this user; Leaked has their process ids. Off Linux it says only that the
+	// this user; Leaked has their process ids. The process itself may be one of
+	// them, stuck in the kernel: then Code is -1 and Signal 0. Off Linux it says only that the
 	// process group is empty. Leaked may name processes although TreeEmpty is
 	// true: orphans that left their session, hide their environment, and could
 	// as well belong to another process that still runs; they are killed when

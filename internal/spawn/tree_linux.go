@@ -26,6 +26,9 @@ type tree struct {
 	marker string // its part of TreeMarker's value
 	since  int64  // CLOCK_BOOTTIME before it was started, ns
 	cell   *cell  // nil: a plain process
+	// known are those that were seen in it when it was asked to end: when their parents
+	// obey, they may become orphans by which nothing else can be seen. With guard.mu.
+	known map[procID]bool
 }
 
 // ticks of procStat.start.
@@ -69,6 +72,11 @@ func (g *guard) owners(st procStat) []*tree {
 	if t := g.trees[st.session]; t != nil {
 		return []*tree{t}
 	}
+	for _, t := range g.trees {
+		if t.known[st.id()] {
+			return []*tree{t}
+		}
+	}
 	groups, read := "", false
 	var may []*tree
 	value, marked := markerOf(st.pid)
@@ -101,11 +109,17 @@ func (g *guard) members(t *tree) []procStat {
 	roots, _ := g.split(t)
 	// Besides the process itself, the lane's thread may have children that
 	// the process made its siblings (CLONE_PARENT).
-	roots = append(roots, childrenOfThread(nil, g.pid, t.tid)...)
-	if !slices.Contains(roots, t.pid) {
-		roots = append(roots, t.pid)
-	}
+	roots = append(append(roots, g.siblings(t)...), t.pid)
 	return descend(stats(roots))
+}
+
+// siblings lists the children of the lane's thread that are no processes of their own:
+// those, other than t's, are of trees that could not be ended.
+func (g *guard) siblings(t *tree) []int {
+	return slices.DeleteFunc(childrenOfThread(nil, g.pid, t.tid), func(pid int) bool {
+		_, own := g.trees[pid]
+		return own
+	})
 }
 
 // stats reads what these processes are. They are children of the caller, which nobody
@@ -178,7 +192,13 @@ func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
 		return
 	}
 	found := g.members(t)
+	if t.known == nil {
+		t.known = make(map[procID]bool)
+	}
 	for _, st := range found {
+		if st.session != t.pid {
+			t.known[st.id()] = true
+		}
 		signalExact(st, sig)
 	}
 	for _, st := range found {
@@ -195,10 +215,7 @@ func (g *guard) empty(t *tree) (left, unclear []int) {
 		t.cell.kill()
 		g.mu.Lock()
 		left, unclear = g.split(t)
-		for _, pid := range childrenOfThread(nil, g.pid, t.tid) {
-			if pid == t.pid {
-				continue
-			}
+		for _, pid := range g.siblings(t) {
 			if n, err := unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil); n == 0 && err == nil {
 				left = append(left, pid)
 			}
@@ -209,23 +226,21 @@ func (g *guard) empty(t *tree) (left, unclear []int) {
 			}
 		}
 		killAll(descend(stats(left)), g.session)
-		next, wait := end{-1}, time.Until(deadline)
 		early := time.Since(begun) < blankWait
 		i := slices.IndexFunc(unclear, func(pid int) bool { return blank(pid) && (early || exiting(pid)) })
+		var next ends
 		switch {
+		case time.Until(deadline) <= 0:
 		case len(left) > 0:
-			next = endOf(left[0])
-		case i >= 0 && wait > 0:
-			next, wait = endOf(unclear[i]), blankWait/10
-		default:
-			wait = 0
+			next = endsOf(left, lookAgain)
+		case i >= 0:
+			next = endsOf(unclear[i:i+1], blankWait/10)
 		}
 		g.mu.Unlock()
-		if wait <= 0 {
-			next.close()
+		if next.fds == nil {
 			return left, unclear
 		}
-		next.await(wait)
+		next.await(deadline)
 	}
 }
 
@@ -238,7 +253,7 @@ const blankWait = 50 * time.Millisecond
 // one, or be gone: one that executes a program, or is about to end, has none.
 func blank(pid int) bool {
 	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/environ")
-	return err != nil || len(b) == 0 && len(environOfThreads(pid)) == 0
+	return (err != nil || len(b) == 0) && len(environOfThreads(pid)) == 0
 }
 
 func exiting(pid int) bool {
