@@ -73,6 +73,29 @@ func TestCommand_OutcomesAndOutput(t *testing.T) {
 	}
 }
 
+func TestRetry_WaitsForNoTreeThatIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 2})
+	dir := t.TempDir()
+	ended := make(chan struct{})
+	bystander := &pool.Job{
+		Command: &pool.Command{Argv: []string{"sh", "-c", "echo >up; exec sleep 1000"}, Dir: dir},
+		Done:    func(*pool.Job, *pool.Result) { close(ended) },
+	}
+	b.Go(bystander)
+	waitFor(t, func() bool { _, err := os.Stat(filepath.Join(dir, "up")); return err == nil })
+	// Its orphan could as well be the bystander's.
+	r, _, _ := runCommand(b, &pool.Job{
+		Command: &pool.Command{Argv: []string{"sh", "-c", "(setsid env -i sh -c 'echo $$ >pid; exec sleep 1000' &); until [ -s pid ]; do :; done; exit 7"}, Dir: dir},
+		Retry:   pool.Retry{Max: 1, NoBackoff: true},
+	})
+	if r.Attempt != 1 || r.Outcome != pool.Failed || len(r.Leaked) != 1 || !strings.Contains(r.Evidence, "exit code 7; not tried again") {
+		t.Errorf("attempt %d, %s (%s), leaked %v", r.Attempt, r.Outcome, r.Evidence, r.Leaked)
+	}
+	b.Cancel(bystander)
+	<-ended
+}
+
 func TestCommand_CancelEndsTheTree(t *testing.T) {
 	t.Parallel()
 	b := setup(t, pool.Config{Workers: 1})

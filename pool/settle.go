@@ -423,9 +423,14 @@ func (p *Pool) count(c *class, outcome Outcome, n int) {
 	p.mu.Unlock()
 }
 
-// tryAgain decides about another attempt; without one the job is done.
+// tryAgain decides about another attempt; without one the job is done. None begins while
+// anything may be left of the one before: they would be at the same files.
 func (p *Pool) tryAgain(j *Job, r *Result) (time.Duration, bool) {
 	again := r.Outcome != OK && r.Outcome != Cancelled && r.Outcome != Poisoned && r.Which != WhichSlots && r.Which != WhichConfine && j.Retry.again(r)
+	if again && len(r.Leaked) > 0 {
+		again = false
+		r.Evidence += fmt.Sprintf("; not tried again, since processes %v may be left of it", r.Leaked)
+	}
 	s := &j.pending
 	p.mu.Lock()
 	defer p.mu.Unlock()
