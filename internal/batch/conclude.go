@@ -52,7 +52,7 @@ const lastWords = time.Second
 func (r *run) report(closing Closing) *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	leaked := append([]int{}, closing.Leaked...)
+	leaked := append(append([]int{}, r.leaks...), closing.Leaked...)
 	r.end.leaked = len(leaked) > 0
 	r.end.notOK = r.counts > 0
 	rep := &Report{
