@@ -52,7 +52,10 @@ const lastWords = time.Second
 func (r *run) report(closing Closing) *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	leaked := append(append([]int{}, r.leaks...), closing.Leaked...)
+	leaked := append([]int{}, closing.Leaked...)
+	if !closing.Final {
+		leaked = append(leaked, r.leaks...)
+	}
 	r.end.leaked = len(leaked) > 0
 	r.end.notOK = r.counts > 0
 	rep := &Report{
