@@ -120,6 +120,11 @@ func newGuard() (*guard, error) {
 	if g.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 		return nil, fmt.Errorf("open /dev/null: %w", err)
 	}
+	// The first timer makes the runtime open files, and end the process if it cannot.
+	time.AfterFunc(time.Hour, func() {}).Stop()
+	if err := keepReserve(); err != nil {
+		return nil, fmt.Errorf("keep descriptors in reserve: %w", err)
+	}
 	if g.alarm, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return nil, fmt.Errorf("make an eventfd: %w", err)
 	}

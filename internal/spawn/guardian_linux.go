@@ -65,6 +65,9 @@ func Open(o Options) (*Guardian, error) {
 			return nil, fmt.Errorf("open guardian: become a child subreaper: %w", err)
 		}
 	}
+	if err := keepReserve(); err != nil {
+		return nil, fmt.Errorf("open guardian: keep descriptors in reserve: %w", err)
+	}
 	if o.Records != "" {
 		var err error
 		if g.record, err = newRecord(o.Records); err != nil {
@@ -76,6 +79,7 @@ func Open(o Options) (*Guardian, error) {
 	}
 	if _, err := g.instance(); err != nil {
 		g.endRecord(true)
+		dropReserve()
 		return nil, err
 	}
 	return g, nil
@@ -258,6 +262,7 @@ func (g *Guardian) Close() error {
 			g.left = append(g.left, sweep(g, nil)...)
 		}
 		g.endRecord(len(g.left) == 0)
+		dropReserve()
 	})
 	if len(g.left) > 0 {
 		return fmt.Errorf("close guardian: %w", &LeakError{g.left})
