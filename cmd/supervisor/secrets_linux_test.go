@@ -77,6 +77,7 @@ jobs:
   - {id: product, shell: 'printf "%s\n" "$TOKEN" "$PIN" "$KEY" "$PASS"', stdout: {file: product/file}}
   - {id: read, foreach: {lines_of: say}, run: [echo, "{{.item}}"]}
   - {id: item, foreach: {jsonl: product/items}, run: [ls, "{{.item.a}}"], cwd: /}
+  - {id: twice, task: tell, args: error, retry: {max: 1, backoff: 1ms}}
   - {id: result, task: tell, foreach: [text, values, error, panic, log, print, exit]}
 `
 
@@ -111,7 +112,9 @@ func (r *trial) silent(where string, b []byte) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		for _, form := range []string{s, string(inJSON[1 : len(inJSON)-1]), strconv.Quote(s)[1 : len(strconv.Quote(s))-1], strings.ReplaceAll(s, "'", `'\''`)} {
+		within := strings.Trim(string(inJSON), `"`)
+		quote := func(s string) string { q := strconv.Quote(s); return q[1 : len(q)-1] }
+		for _, form := range []string{s, within, quote(within), quote(s), strings.ReplaceAll(s, "'", `'\''`)} {
 			if at := bytes.Index(b, []byte(form)); at >= 0 {
 				r.Errorf("%s holds %s: %q", where, form, b[max(0, at-200):min(len(b), at+100)])
 				return
@@ -167,7 +170,7 @@ func TestSecrets_AreInNothingThatIsWritten(t *testing.T) {
 				return c
 			}
 			c := check(1, line...)
-			want, got := map[string]int64{"ok": 13, "failed": 5, "crashed": 3, "timeout": 1}, r.report("r.json").Totals
+			want, got := map[string]int64{"ok": 13, "failed": 6, "crashed": 3, "timeout": 1}, r.report("r.json").Totals
 			for outcome, n := range want {
 				if got[outcome] != n {
 					t.Errorf("%s: %d, want %d of %v", outcome, got[outcome], n, got)
@@ -218,12 +221,32 @@ func TestSecrets_AreInNothingThatAKilledRunLeaves(t *testing.T) {
 func TestSecrets_OnTheCommandLineAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	r, command := telling(t)
-	r.write("job.yaml", "vars: {x: 1}\njobs: [{id: a, secrets: [TOKEN], run: [echo, '{{.var.x}}']}, {id: b, run: ['false'], env: {X: '{{.var.x}}'}}]\n")
-	c := r.finish(command("run", "-no-progress", "-var", "x="+theToken, "-report", "r.html"))
-	c.want(r, 1, "b: failed")
+	r.write("job.yaml", `vars: {x: 1}
+jobs:
+  - {id: a, secrets: [PIN], run: [echo, '{{.var.x}}']}
+  - {id: b, run: ['false', '{{.var.x}}']}
+  - {id: c, run: ['false'], env: {X: '{{.var.x}}'}}
+  - {id: d, task: tell, args: '{{.var.x}}'}
+`)
+	c := r.finish(command("run", "-no-progress", "-var", "x="+thePIN, "-report", "r.html", "-report", "r.json", "-report", "r.xml"))
+	c.want(r, 1, "b: failed", "d: failed")
 	r.silent("stdout", []byte(c.stdout))
 	r.silent("stderr", []byte(c.stderr))
 	r.silentFiles()
 	c = r.finish(command("rerun"))
 	c.want(r, 2, "had a secret on its command line, which is not recorded")
+}
+
+func TestSecrets_AreNotInWhatKeepsARunFromStarting(t *testing.T) {
+	t.Parallel()
+	r, command := telling(t)
+	r.write("job.yaml", `
+worker: {init: {task: tell, args: error}}
+jobs: [{id: a, task: echo, secrets: [TOKEN, PIN], foreach: [1, 2]}]
+`)
+	c := r.finish(command("run", "-no-progress", "-report", "r.json", "-events", "events", "-results", "r.csv"))
+	c.want(r, 3, "cannot use ***")
+	r.silent("stdout", []byte(c.stdout))
+	r.silent("stderr", []byte(c.stderr))
+	r.silentFiles()
 }
