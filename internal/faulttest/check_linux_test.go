@@ -1,6 +1,7 @@
 package faulttest_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -78,7 +79,7 @@ var makeBaseline = sync.OnceValues(func() (b *baseline, err error) {
 	if err := os.Mkdir(r.dir, 0o755); err != nil {
 		return nil, err
 	}
-	r.secret, r.tag = "none", "FAULT_TRIAL=none"
+	r.secret, r.tag, r.own = "none", "FAULT_TRIAL=none", r.dir
 	file := strings.Replace(steady, "  - ", "  - {id: bad, task: work, worker: {command: ["+filepath.Join(bin, "faultworker")+", text on the link]}, foreach: {range: 1..6}}\n  - ", 1)
 	for name, content := range map[string]string{"job.yaml": "jobs:" + file, "played": ""} {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(content), 0o644); err != nil {
@@ -101,8 +102,9 @@ var makeBaseline = sync.OnceValues(func() (b *baseline, err error) {
 	for _, rec := range records {
 		b.of[rec.key()] = rec.what()
 	}
-	if len(b.of) != 106 || b.peak == 0 {
-		return nil, fmt.Errorf("%d records, a peak of %d bytes", len(b.of), b.peak)
+	trees, err := os.ReadFile(filepath.Join(r.dir, "trees"))
+	if len(b.of) != 106 || b.peak == 0 || !tree.Match(trees) {
+		return nil, fmt.Errorf("%d records, a peak of %d bytes; processes have the mark %.100q (%v)", len(b.of), b.peak, trees, err)
 	}
 	return b, nil
 })
@@ -286,8 +288,11 @@ func (r *trial) checkStderr(c call, w *row) {
 			r.checkPlain("stderr", line)
 		}
 	}
-	if strings.Contains(c.stdout, r.secret) || strings.Contains(c.stderr, r.secret) {
-		r.Error("the planted secret was printed")
+	encoded := base64.StdEncoding.EncodeToString([]byte(r.secret))
+	for _, text := range []string{c.stdout, c.stderr} {
+		if strings.Contains(text, r.secret) || strings.Contains(text, encoded) {
+			r.Error("the planted secret was printed")
+		}
 	}
 }
 

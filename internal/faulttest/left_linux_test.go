@@ -2,11 +2,13 @@ package faulttest_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,11 +22,12 @@ import (
 func (r *trial) nothingLeft() {
 	r.Helper()
 	r.gone()
-	for _, pattern := range []string{filepath.Join(r.tmp, "*"), filepath.Join(r.tmp, ".*"), filepath.Join(r.dir, ".multiproc-*")} {
+	for _, pattern := range []string{filepath.Join(r.tmp, "*"), filepath.Join(r.tmp, ".*"), filepath.Join(r.dir, ".multiproc-*"), filepath.Join(r.own, "*", "*")} {
 		if left, _ := filepath.Glob(pattern); len(left) > 0 {
 			r.Errorf("temporary files %v are left", left)
 		}
 	}
+	r.groupsAreGone()
 	r.statesAreTidy()
 	r.secretIsNowhere("in a file")
 }
@@ -77,6 +80,24 @@ func alive(pid int) bool {
 	return len(rest) > 0 && rest[0] != 'Z' && rest[0] != 'X'
 }
 
+// tree is the beginning of what the processes of a guardian have in their environment:
+// the part that also names its cgroups.
+var tree = regexp.MustCompile(`[0-9a-f]{32}`)
+
+// groupsAreGone checks that no cgroup of the trial's guardians is left.
+func (r *trial) groupsAreGone() {
+	r.Helper()
+	b, _ := os.ReadFile(filepath.Join(r.dir, "trees"))
+	for _, nonce := range slices.Compact(slices.Sorted(slices.Values(tree.FindAllString(string(b), -1)))) {
+		filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && strings.HasSuffix(path, "multiproc-"+nonce) {
+				r.Errorf("the cgroup %s is left", path)
+			}
+			return nil
+		})
+	}
+}
+
 // runFile is what a run's folder may hold.
 var runFile = regexp.MustCompile(`^(lock|journal\.db(-wal|-shm)?|outputs|outputs/\d+\.seg)$`)
 
@@ -122,7 +143,7 @@ func (r *trial) statesAreTidy() {
 // the trial, be it journal, report, log or output.
 func (r *trial) secretIsNowhere(where string) {
 	r.Helper()
-	secret := []byte(r.secret)
+	secret, encoded := []byte(r.secret), []byte(base64.StdEncoding.EncodeToString([]byte(r.secret)))
 	filepath.WalkDir(r.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil
@@ -130,7 +151,7 @@ func (r *trial) secretIsNowhere(where string) {
 		if info, err := d.Info(); err != nil || info.Size() > 64<<20 {
 			return nil // an output that the row knows
 		}
-		if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, secret) {
+		if b, err := os.ReadFile(path); err == nil && (bytes.Contains(b, secret) || bytes.Contains(b, encoded)) {
 			r.Errorf("the planted secret is %s: %s", where, path)
 		}
 		return nil

@@ -43,9 +43,10 @@ type row struct {
 	command bool
 }
 
-// neighbours are 40 instances that have nothing to do with the fault.
+// neighbours are 40 instances that have nothing to do with the fault. They also write
+// down which guardians there were.
 const neighbours = `
-  - {id: cmd, run: [sh, -c, 'echo "out $0"; echo "err $0" >&2', "{{.item}}"], foreach: {range: 1..20}}
+  - {id: cmd, run: [sh, -c, 'echo "out $0"; echo "err $0" >&2; echo "$MULTIPROC_TREE" >>trees', "{{.item}}"], foreach: {range: 1..20}}
   - {id: task, task: echo, args: {n: "{{.item}}", s: "é\n"}, foreach: {range: 1..20}}
 `
 

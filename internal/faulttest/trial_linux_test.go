@@ -19,6 +19,7 @@ type trial struct {
 	*testing.T
 	dir    string // the working directory
 	tmp    string // for temporary files
+	own    string // for what runs of a user share
 	tag    string // in the environment of all that is started
 	secret string // in that, too, and to be found nowhere else
 }
@@ -41,10 +42,10 @@ func newTrial(t *testing.T, idle bool) *trial {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := &trial{T: t, dir: filepath.Join(dir, "work"), tmp: filepath.Join(dir, "tmp")}
+	r := &trial{T: t, dir: filepath.Join(dir, "work"), tmp: filepath.Join(dir, "tmp"), own: filepath.Join(dir, "own")}
 	r.tag = "FAULT_TRIAL=" + dir
 	r.secret = fmt.Sprintf("planted-%016x", rand.Uint64())
-	for _, step := range []error{os.Chmod(dir, 0o755), os.Mkdir(r.dir, 0o755), os.Mkdir(r.tmp, 0o777), os.Chmod(r.tmp, 0o777)} {
+	for _, step := range []error{os.Chmod(dir, 0o755), os.Mkdir(r.dir, 0o755), os.Mkdir(r.tmp, 0o777), os.Chmod(r.tmp, 0o777), os.Mkdir(r.own, 0o700)} {
 		if step != nil {
 			t.Fatal(step)
 		}
@@ -86,7 +87,7 @@ func (r *trial) command(args ...string) *exec.Cmd {
 // supervisor as $SUPERVISOR and the program that does harm as $FAULTWORKER.
 func (r *trial) furnish(cmd *exec.Cmd) {
 	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp, "PLANTED="+r.secret, r.tag,
+	cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp, "XDG_RUNTIME_DIR="+r.own, "PLANTED="+r.secret, r.tag,
 		"SUPERVISOR="+filepath.Join(bin, "supervisor"), "FAULTWORKER="+filepath.Join(bin, "faultworker"))
 }
 

@@ -35,8 +35,6 @@ func init() {
 			w.Answer(m)
 			w.Serve()
 		}),
-		"stderr flood": once(func(w *faulttest.Worker) { w.Begin(); flood(os.Stderr) }),
-		"stdout flood": once(func(w *faulttest.Worker) { w.Begin(); flood(os.Stdout) }),
 	} {
 		faults[name] = f
 	}
@@ -46,8 +44,6 @@ func init() {
 		"a line of 100 MB":               longLine,
 		"binary output":                  func() { os.Stdout.Write(faulttest.Noise(100_000)); os.Stderr.Write(faulttest.Noise(100_000)) },
 		"daemon that holds the output":   daemon,
-		"stderr flood":                   func() { flood(os.Stderr) },
-		"stdout flood":                   func() { flood(os.Stdout) },
 	} {
 		commands[name] = command
 	}
@@ -60,15 +56,6 @@ func longLine() {
 	part := bytes.Repeat([]byte{'x'}, 1_000_000)
 	for range 100 {
 		os.Stdout.Write(part)
-	}
-}
-
-// flood writes without newlines, for ever.
-func flood(to *os.File) {
-	for part := bytes.Repeat([]byte{'x'}, 1<<16); ; {
-		if _, err := to.Write(part); err != nil {
-			os.Exit(96)
-		}
 	}
 }
 
