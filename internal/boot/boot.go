@@ -7,6 +7,7 @@ const (
 	Program = ""       // not started by a supervisor
 	Worker  = "worker" // serves a link on In and Out
 	Guard   = "guard"  // the parent of a supervisor's children
+	Jail    = "jail"   // becomes, or starts, a program that is kept from others
 )
 
 // Environment variables that give a process its role, and tell a worker who has
@@ -14,7 +15,12 @@ const (
 const (
 	WorkerMarker = "MULTIPROC_WORKER"
 	GuardMarker  = "MULTIPROC_GUARD"
+	JailMarker   = "MULTIPROC_JAIL"
 	OriginMarker = "MULTIPROC_ORIGIN"
+
+	// PrivateMarker asks a worker to keep its memory from all other processes. It is
+	// for the worker to do: what a starter sets of this kind does not survive exec.
+	PrivateMarker = "MULTIPROC_PRIVATE"
 )
 
 var (
@@ -33,7 +39,7 @@ var (
 	Origin string
 
 	// Control and Parent are a guardian's control socket and the pidfd of its
-	// supervisor. -1 in any other role.
+	// supervisor; Control is also a jail stub's socket. -1 in any other role.
 	Control, Parent = -1, -1
 
 	// Err says why a process that carries a marker cannot fill its role: the
@@ -63,14 +69,32 @@ func init() {
 		Err = adoptGuard()
 		return
 	}
+	if v, ok := syscall.Getenv(JailMarker); ok {
+		Role = Jail
+		clearMarkers()
+		fields, ok := parse(v)
+		if !ok || fields.ctl < 0 {
+			Err = &markerError{JailMarker, v}
+			return
+		}
+		Control = fields.ctl
+		Err = adoptJail()
+		return
+	}
 	if v, ok := syscall.Getenv(WorkerMarker); ok {
 		Role = Worker
 		Origin, _ = syscall.Getenv(OriginMarker)
+		_, private := syscall.Getenv(PrivateMarker)
 		clearMarkers()
 		fields, ok := parse(v)
 		if !ok {
 			Err = &markerError{WorkerMarker, v}
 			return
+		}
+		if private {
+			if Err = hide(); Err != nil {
+				return
+			}
 		}
 		Err = divert(fields.out, fields.page)
 	}
@@ -80,7 +104,9 @@ func clearMarkers() {
 	// The only errors are about the name, which is a valid constant.
 	_ = syscall.Unsetenv(WorkerMarker)
 	_ = syscall.Unsetenv(GuardMarker)
+	_ = syscall.Unsetenv(JailMarker)
 	_ = syscall.Unsetenv(OriginMarker)
+	_ = syscall.Unsetenv(PrivateMarker)
 }
 
 // marker is a parsed marker; -1 stands for a key that is absent.

@@ -46,6 +46,15 @@ func divert(out, page int) error {
 	return nil
 }
 
+// adoptJail keeps a stub's socket from its program.
+func adoptJail() error {
+	if err := isOpen(Control); err != nil {
+		return err
+	}
+	syscall.CloseOnExec(Control)
+	return nil
+}
+
 // adoptGuard keeps the guardian's own descriptors from its children.
 func adoptGuard() error {
 	for _, fd := range []int{Control, Parent} {
