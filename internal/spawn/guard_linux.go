@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"runtime"
@@ -42,6 +43,10 @@ type guard struct {
 	// untold counts trees that have left trees, and whose end is not reported yet.
 	untold int
 	ended  *sync.Cond // the end of a tree was reported; with mu
+
+	firstID uint32        // of nextID
+	ids     atomic.Uint32 // how many were given
+	survey  surveyor
 
 	spinning atomic.Int32 // lanes in a raw poll
 	asleep   atomic.Bool  // the main thread waits without a timeout
@@ -86,7 +91,7 @@ func newGuard() (*guard, error) {
 	runtime.GOMAXPROCS(guardProcs)
 	takeSignals()
 
-	g := &guard{pid: os.Getpid(), control: boot.Control, parent: boot.Parent, trees: make(map[int]*tree)}
+	g := &guard{pid: os.Getpid(), control: boot.Control, parent: boot.Parent, trees: make(map[int]*tree), firstID: rand.Uint32()}
 	g.ended = sync.NewCond(&g.mu)
 	var err error
 	if g.session, err = unix.Getsid(0); err != nil {

@@ -21,6 +21,7 @@ const (
 	msgStartBrief = 'B' // as msgStart; msgStarted and msgEnded may come as one packet
 	msgStartMemfd = 'M' // as msgStart, but the strings are in the memfd that is the last descriptor
 	msgSignal     = 'K' // number u64, signal u16, scope u8
+	msgSurvey     = 'q' // nothing; answered by the same and a list of Part as JSON
 
 	// Lane to supervisor.
 	msgStarted = 's' // number u64, pid u32, errno u32, op u8, detail u16 and that many bytes
