@@ -49,6 +49,11 @@ func (s *stub) closeFiles() {
 func (s *stub) follow(program int) {
 	var mu sync.Mutex // a signal must not reach another process of that id
 	go func() {
+		// Not before: to reach all threads takes long, and a short program does not
+		// wait for it.
+		if err := dropAll(); err != nil {
+			os.Exit(1)
+		}
 		for {
 			var sig Signal
 			_, ok, err := receive(s.socket, &sig)

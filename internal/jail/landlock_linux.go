@@ -37,15 +37,15 @@ var (
 	writableDirs  = []string{"/tmp", "/dev/shm", "/dev/pts"}
 )
 
-// landlock lets this thread, and what it starts, read and execute everything, and
+// newRuleset makes the rules by which a process may read and execute everything, and
 // write only to the working directory, where that is its own, and to the places
 // above. Signals and abstract sockets reach only who is under the same rules. TCP is
 // forbidden only where there is no network namespace: in one, a program may well talk
-// to itself. It needs no_new_privs.
-func landlock(parts Part, ownDir bool, exe int) error {
+// to itself.
+func newRuleset(parts Part, ownDir bool, exe int) (set int, err error) {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
-		return errno
+		return -1, errno
 	}
 	abi := int(v)
 	var rules unix.LandlockRulesetAttr
@@ -63,39 +63,40 @@ func landlock(parts Part, ownDir bool, exe int) error {
 	// Older kernels take a longer structure as long as what they do not know is zero.
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&rules)), unsafe.Sizeof(rules), 0)
 	if errno != 0 {
-		return errno
+		return -1, errno
 	}
-	set := int(fd)
-	defer unix.Close(set)
+	set = int(fd)
+	defer func() {
+		if err != nil {
+			unix.Close(set)
+		}
+	}()
 
 	if err := allow(set, "/", landlockRead); err != nil {
-		return err
+		return -1, err
 	}
 	all := rules.Handled_access_fs
 	if ownDir {
 		if err := allow(set, ".", all); err != nil {
-			return err
+			return -1, err
 		}
 	}
 	for _, path := range writableDirs {
 		if err := allow(set, path, all); err != nil && !errors.Is(err, unix.ENOENT) {
-			return err
+			return -1, err
 		}
 	}
 	for _, path := range writableFiles {
 		if err := allow(set, path, all&landlockOnlyF); err != nil && !errors.Is(err, unix.ENOENT) {
-			return err
+			return -1, err
 		}
 	}
 	if exe >= 0 {
 		if err := allowFD(set, exe, unix.LANDLOCK_ACCESS_FS_EXECUTE|unix.LANDLOCK_ACCESS_FS_READ_FILE); err != nil {
-			return err
+			return -1, err
 		}
 	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(set), 0, 0); errno != 0 {
-		return errno
-	}
-	return nil
+	return set, nil
 }
 
 func allow(set int, path string, access uint64) error {

@@ -125,17 +125,14 @@ var bigEndian = func() bool {
 	return *(*byte)(unsafe.Pointer(&one)) == 0
 }()
 
-// seccomp puts the filter on this thread. It needs no_new_privs.
-func seccomp() error {
+// newFilter returns the filter, once it is known that the kernel takes one.
+func newFilter() ([]unix.SockFilter, error) {
 	if auditArch == 0 {
-		return unix.EOPNOTSUPP
+		return nil, unix.EOPNOTSUPP
 	}
-	f := filter()
-	program := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program)))
-	runtime.KeepAlive(f)
-	if errno != 0 {
-		return errno
+	action := uint32(unix.SECCOMP_RET_ERRNO)
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action))); errno != 0 {
+		return nil, errno
 	}
-	return nil
+	return filter(), nil
 }

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -64,37 +63,24 @@ func serve(socket int) {
 	if err := s.receive(); err != nil {
 		s.fail(failed(StepConfine, "the order of the guardian cannot be read", err))
 	}
-	if s.order.Parts&Pid == 0 {
-		runtime.LockOSThread()
-		if f := s.become(); f != nil {
-			s.fail(f)
-		}
-		s.send(s.answer)
-		os.Exit(0)
+	p := &program{ruleset: -1, joins: s.joins, rlimits: s.order.Rlimits}
+	if f := s.prepare(p); f != nil {
+		s.fail(f)
 	}
-	// Everything that a thread does to itself and to what it starts is done by one that
-	// then ends: rules and filters are for the program, not for process 1.
-	type result struct {
-		pid int
-		f   *failure
+	if s.order.Parts&Pid == 0 && p.path != nil {
+		s.fail(s.become(p))
 	}
-	done := make(chan result)
-	go func() {
-		runtime.LockOSThread()
-		var r result
-		r.pid, r.f = s.start()
-		done <- r
-	}()
-	r := <-done
-	if r.f != nil {
-		s.fail(r.f)
+	defaultSignals()
+	pid, step, err := launch(p)
+	if err != nil {
+		s.fail(childFailure(step, err))
 	}
 	s.send(s.answer)
-	if r.pid == 0 {
+	if pid == 0 {
 		os.Exit(0) // it was only to try
 	}
 	s.closeFiles()
-	s.follow(r.pid)
+	s.follow(pid)
 }
 
 func (s *stub) receive() error {
@@ -176,13 +162,26 @@ func (s *stub) part(p Part, do func() error) *failure {
 	return nil
 }
 
-// confine does all parts, in the order in which each still has what it needs.
-func (s *stub) confine() *failure {
+// prepare does what is done to the namespaces, and gets ready what the program is to
+// do to itself.
+func (s *stub) prepare(p *program) *failure {
 	// Those that clone has made.
 	s.answer.Parts = s.order.Parts & (User | Pid | Ipc | Uts | UID)
-	if s.order.Parts&(Namespaces|Sandbox) == 0 {
+	if s.order.Parts != 0 {
+		if f := s.confine(p); f != nil {
+			return f
+		}
+	}
+	if s.order.Path == "" {
 		return nil
 	}
+	if err := p.name(s.order.Path, s.argv, s.envv); err != nil {
+		return failed(StepExec, "", err)
+	}
+	return nil
+}
+
+func (s *stub) confine(p *program) *failure {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return failed(StepConfine, "make the stub unreadable", err)
 	}
@@ -202,19 +201,23 @@ func (s *stub) confine() *failure {
 		}
 	}
 	exe := s.locate()
-	if err := dropBounding(); err != nil && s.order.Parts&User != 0 {
-		return failed(StepConfine, "drop the bounding set of capabilities", err)
-	}
-	if err := dropAll(); err != nil {
-		return failed(StepConfine, "drop capabilities", err)
-	}
-	if f := s.part(NoNewPrivs, func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }); f != nil {
+	p.noCaps = true
+	if f := s.part(NoNewPrivs, func() error {
+		p.noNewPrivs = true
+		return nil
+	}); f != nil {
 		return f
 	}
-	if f := s.part(Landlock, func() error { return landlock(s.answer.Parts, ownDir, exe) }); f != nil {
+	if f := s.part(Landlock, func() (err error) {
+		p.ruleset, err = newRuleset(s.answer.Parts, ownDir, exe)
+		return err
+	}); f != nil {
 		return f
 	}
-	return s.part(Seccomp, seccomp)
+	return s.part(Seccomp, func() (err error) {
+		p.filter, err = newFilter()
+		return err
+	})
 }
 
 // locate sets the path by which the program is executed. It is the order's, if that
@@ -240,66 +243,24 @@ func (s *stub) locate() (exe int) {
 	return s.exe
 }
 
-// start confines the thread and starts the program below it.
-func (s *stub) start() (pid int, f *failure) {
-	if f := s.confine(); f != nil {
-		return 0, f
-	}
-	defaultSignals()
-	if s.order.Path == "" {
-		return 0, nil
-	}
-	p, err := newProgram(s.order.Path, s.argv, s.envv, s.joins, s.order.Rlimits)
-	if err != nil {
-		return 0, failed(StepExec, "", err)
-	}
-	pid, step, err := launch(p)
-	if err != nil {
-		return 0, s.childFailure(step, err)
-	}
-	return pid, nil
-}
-
-func (s *stub) childFailure(step int, err error) *failure {
-	switch step {
-	case childJoin:
-		return failed(StepConfine, "join a control group", err)
-	case childLimit:
-		return failed(StepConfine, "set a resource limit", err)
-	}
-	return failed(StepExec, "", err)
-}
-
-// become makes this process the program.
-func (s *stub) become() *failure {
-	for _, fd := range s.joins {
-		if _, err := unix.Write(fd, []byte{'0'}); err != nil {
-			return failed(StepConfine, "join a control group", err)
-		}
-	}
-	if f := s.confine(); f != nil || s.order.Path == "" {
-		return f
-	}
-	p, err := newProgram(s.order.Path, s.argv, s.envv, nil, nil)
-	if err != nil {
+func childFailure(step int, err error) *failure {
+	if step == childExec {
 		return failed(StepExec, "", err)
 	}
-	// Parts that were left out are known to the guardian only now: the end of the
-	// socket, after it, says that exec has succeeded.
+	return failed(StepConfine, childStep[step]+": "+err.Error(), err)
+}
+
+// become makes this process the program. It returns why it could not.
+func (s *stub) become(p *program) *failure {
+	runtime.LockOSThread()
 	if s.order.Parts != 0 {
+		// What was left out. The end of the socket, after it, says that exec has
+		// succeeded.
 		s.send(s.answer)
 	}
-	// Last: with few descriptors, or little memory, not even this process could go on.
-	for _, l := range s.order.Rlimits {
-		limit := [2]uint64{l.Value, l.Value}
-		_, _, errno := syscall.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(l.Resource), uintptr(unsafe.Pointer(&limit[0])), 0, 0, 0)
-		if errno != 0 {
-			return failed(StepConfine, "set a resource limit", errno)
-		}
-	}
-	_, _, errno := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(p.path)), uintptr(unsafe.Pointer(&p.argv[0])), uintptr(unsafe.Pointer(&p.envv[0])))
+	step, errno := execute(p)
 	runtime.KeepAlive(p)
-	return failed(StepExec, "", errno)
+	return childFailure(int(step), errno)
 }
 
 // loopback brings the one interface of a new network namespace up.
