@@ -430,3 +430,99 @@ func TestJail_EndsWithItsGuardian(t *testing.T) {
 		out.ended(time.Second)
 	}
 }
+
+// "deprived" is a supervisor on a machine that has no network namespaces left, as far
+// as it can see.
+var _ = register("deprived", func() {
+	must(os.WriteFile("/proc/sys/user/max_net_namespaces", []byte("0"), 0))
+	g, err := Open(Options{Exclusive: true})
+	must(err)
+	survey, err := g.Survey()
+	must(err)
+	for _, p := range survey.Parts {
+		missing := p.Name == "net" || p.Name == "uid" // it is root of nothing but itself
+		check(p.OK != missing, "survey: %+v", p)
+		check(p.OK || p.Why != "" && p.Fix != "", "survey: %+v", p)
+	}
+	again, err := g.Survey()
+	must(err)
+	check(slices.Equal(survey.Parts, again.Parts), "second survey: %+v", again)
+	_, err = g.Start(&Spec{Path: "/bin/true", Level: Namespaces})
+	var se *StartError
+	check(errors.As(err, &se) && se.Op == "confine" && errors.Is(err, syscall.ENOSPC) &&
+		strings.Contains(se.Detail, "net: ") && strings.Contains(se.Detail, "user.max_net_namespaces"), "without: %v", err)
+	for level, want := range map[Level][]string{
+		Namespaces: {"process", "user", "pid", "ipc", "uts", "mount"},
+		Sandbox:    {"process", "user", "pid", "ipc", "uts", "mount", "no_new_privs", "landlock", "seccomp"},
+	} {
+		p, err := g.Start(&Spec{Path: "/bin/sh", Argv: []string{"sh", "-c", "test $$ -lt 100 && exit 42"}, Level: level, Lenient: true})
+		must(err)
+		<-p.Done()
+		check(p.Status().Code == asItShould && slices.Equal(p.Status().Isolation, want), "leniently: %+v", p.Status())
+	}
+	_, err = g.Start(&Spec{Path: "/nonexistent/x", Level: Sandbox, Lenient: true})
+	check(errors.As(err, &se) && se.Op == "exec" && errors.Is(err, syscall.ENOENT), "a missing program, leniently: %v", err)
+	must(g.Close())
+})
+
+func TestJail_LeavesOutWhatIsNotThereOnlyIfItMay(t *testing.T) {
+	t.Parallel()
+	cmd, in := helper(t, "deprived", 0)
+	defer in.Close()
+	uid, gid := os.Getuid(), os.Getgid()
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}},
+	}
+	if out, err := cmd.Output(); err != nil {
+		t.Errorf("%v after %q", err, out)
+	}
+}
+
+func TestJail_StartsForAnOrdinaryUser(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("the other tests are for the one who runs them")
+	}
+	dir := openDir(t, "/tmp", 0o700)
+	if err := os.Chown(dir, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	cmd, in := helper(t, "ordinary", 65534, "CWD="+dir)
+	defer in.Close()
+	if out, err := cmd.Output(); err != nil {
+		t.Errorf("%v after %q", err, out)
+	}
+	if b, err := os.ReadFile(dir + "/made"); err != nil || string(b) != "x\nx\n" {
+		t.Errorf("its file holds %q, %v", b, err)
+	}
+}
+
+// "ordinary" has its program and directory below /tmp, where only it may go.
+var _ = register("ordinary", func() {
+	dir := os.Getenv("CWD")
+	must(os.Mkdir(dir+"/bin", 0o700))
+	must(os.WriteFile(dir+"/bin/script", []byte("#!/bin/sh\necho x >> made; exit 5\n"), 0o700))
+	g, err := Open(Options{Exclusive: true})
+	must(err)
+	for _, level := range levels[1:] {
+		p, err := g.Start(&Spec{Path: dir + "/bin/script", Dir: dir, Level: level})
+		must(err)
+		<-p.Done()
+		check(p.Status().Code == 5, "in its directory: %+v", p.Status())
+		p, err = g.Start(&Spec{Path: dir + "/bin/script", Dir: "/", Level: level})
+		must(err)
+		<-p.Done()
+		check(p.Status().Code == 5, "from the root: %+v", p.Status())
+		for _, script := range []string{"kill -TERM $$", "sleep 1000"} {
+			p, err := g.Start(&Spec{Path: "/bin/sh", Argv: []string{"sh", "-c", script}, Level: level})
+			must(err)
+			must(p.Terminate())
+			<-p.Done()
+			check(p.Status().Signal == syscall.SIGTERM && p.Status().TreeEmpty, "%s: %+v", script, p.Status())
+		}
+		check(!slices.Contains(p.Status().Isolation, "uid"), "isolation is %q", p.Status().Isolation)
+	}
+	must(g.Close())
+})
