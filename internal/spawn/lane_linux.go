@@ -62,6 +62,9 @@ func (l *lane) serve() {
 			l.run(b, fds, truncated)
 			continue
 		}
+		if len(b) > 0 && b[0] == msgSurvey {
+			l.sendSurvey()
+		}
 		// A signal that arrives here was for a process that has ended.
 		closeAll(fds)
 	}
@@ -191,10 +194,10 @@ func (l *lane) start(req *request, rest []byte, memfd bool, fds []int, truncated
 	} else if pid, err = t.cell.start(l, req, attr); err != nil {
 		t.cell.close(nil)
 	}
-	if confined := (*confineError)(nil); errors.As(err, &confined) {
-		return fail(opConfine, err)
-	}
 	if err != nil {
+		if se := (*stubError)(nil); errors.As(err, &se) {
+			return fail(se.op, se)
+		}
 		if req.dir != "" && unix.Access(req.dir, unix.X_OK) != nil || notDirectory(req.dir) {
 			return fail(opChdir, err)
 		}
@@ -295,6 +298,9 @@ func (l *lane) reap(t *tree, number uint64) {
 				break
 			}
 		}
+	}
+	if t.cell != nil {
+		t.cell.ended(&r.wait, &usage)
 	}
 	if l.hasChildren() {
 		more, _ := l.g.empty(t)

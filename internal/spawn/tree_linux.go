@@ -178,8 +178,13 @@ func killAll(found []procStat, session int) {
 
 // signal delivers sig to t, whose process the calling lane has not reaped.
 func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
+	stub := t.cell.init()
 	if to == onlyProcess {
-		unix.Kill(t.pid, sig)
+		if stub != nil && sig != unix.SIGKILL {
+			stub.signal(sig)
+		} else {
+			unix.Kill(t.pid, sig)
+		}
 		return
 	}
 	g.mu.Lock()
@@ -192,6 +197,10 @@ func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
 		return
 	}
 	found := g.members(t)
+	if stub != nil {
+		// It is not of the program, and would not mind.
+		found = slices.DeleteFunc(found, func(st procStat) bool { return st.pid == t.pid })
+	}
 	if t.known == nil {
 		t.known = make(map[procID]bool)
 	}
