@@ -22,8 +22,7 @@ type Report struct {
 	Killed []string
 	// WorkersLost is how many workers ended without being asked to, since New.
 	WorkersLost int
-	// Leaked lists processes that could not be ended, not even with the last of the
-	// pool's.
+	// Leaked lists processes that could not be ended.
 	Leaked []int
 }
 
@@ -293,17 +292,15 @@ func (p *Pool) dismantle() {
 	p.mu.Lock()
 	p.report.WorkersLost = p.lost
 	p.report.Cancelled = int(p.ended[Cancelled] - p.before)
-	leaked := p.leaked
+	slices.Sort(p.leaked)
+	p.report.Leaked = slices.Compact(p.leaked)
 	p.mu.Unlock()
 	if p.ownsG {
 		if err := p.g.Close(); err != nil {
 			p.log.Error("guardian did not close", "error", err)
 		} else {
-			leaked = nil
+			p.report.Leaked = nil // what outlived its own worker or command did not outlive all of them
 		}
 	}
-	// What outlived its own worker or command need not have outlived all of them.
-	slices.Sort(leaked)
-	p.report.Leaked = slices.DeleteFunc(slices.Compact(leaked), gone)
 	close(p.gone)
 }

@@ -8,9 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gone reports whether no process has this id.
-func gone(pid int) bool { return syscall.Kill(pid, 0) == syscall.ESRCH }
-
 // stackSignals make a worker that knows how write its stacks, and end: one that is
 // stopped has to go on first.
 var stackSignals = []syscall.Signal{syscall.SIGCONT, syscall.SIGQUIT}

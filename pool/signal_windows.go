@@ -2,9 +2,6 @@ package pool
 
 import "syscall"
 
-// gone cannot tell there whether a process is.
-func gone(int) bool { return false }
-
 // stackSignals are none: a worker cannot be asked for its stacks.
 var stackSignals []syscall.Signal
 

@@ -375,6 +375,7 @@ func (e *execution) execute() error {
 		e.code = batch.ExitInternal
 		return err
 	}
+	cfg.Executor = guarded{cfg.Executor, g}
 	if stderr, ok := e.stderr.(*os.File); ok && !cfg.Quiet && !e.c.Bool("no-progress") {
 		cfg.Progress = new(batch.Progress)
 		display := terminal.Open(stderr, cfg.Progress, terminal.Options{Rows: cfg.Workers})

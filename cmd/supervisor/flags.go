@@ -71,9 +71,6 @@ func validateFlags() []cli.Flag {
 	}
 }
 
-// laterCommands are part of the language and not there yet.
-var laterCommands = map[string]bool{"doctor": true}
-
 // arrange puts the flags of a command line in front of what is not one, since
 // cli stops at the first of these and ignores the rest. Flags that are unknown,
 // or not there yet, and values that are missing are found on the way.
@@ -101,8 +98,6 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	}
 	switch {
 	case cmd != nil:
-	case laterCommands[name]:
-		return nil, usagef("%s is not available yet", name)
 	case strings.HasPrefix(name, "-"):
 		return nil, usagef("the command comes first: supervisor run %s …", name)
 	case strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"):

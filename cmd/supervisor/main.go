@@ -127,6 +127,11 @@ func (s *command) app() *cli.App {
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
 			},
 			{
+				Name: "doctor", Usage: "say which limits and levels of isolation this machine can enforce", Description: doctorAbout,
+				Flags: doctorFlags(), Action: s.doctor, HideHelpCommand: true,
+				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },
+			},
+			{
 				Name: "experiment", Usage: "compare threads with processes, by experiments of the NAMEs, by default all",
 				ArgsUsage: "[NAME]...", Flags: experimentFlags(), Action: s.experiment, HideHelpCommand: true,
 				OnUsageError: func(_ *cli.Context, err error, _ bool) error { return err },

@@ -53,6 +53,9 @@ func (r *run) report(closing Closing) *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	leaked := append([]int{}, closing.Leaked...)
+	if !closing.Final {
+		leaked = append(leaked, r.leaks...)
+	}
 	r.end.leaked = len(leaked) > 0
 	r.end.notOK = r.counts > 0
 	rep := &Report{

@@ -41,9 +41,12 @@ type Executor interface {
 
 // Closing is what an executor has to say at its end.
 type Closing struct {
-	WorkersLost int      // workers that ended unasked
-	Leaked      []int    // processes that could not be ended
-	Isolation   []string // how instances were kept apart: thread, process
+	WorkersLost int   // workers that ended unasked
+	Leaked      []int // processes that could not be ended
+	// Final says that Leaked is all that is left of anything: what instances had to leave
+	// behind has ended since, or is among them.
+	Final     bool
+	Isolation []string // how instances were kept apart: thread, process
 }
 
 // Observer is told what becomes of instances. Its methods may be called from

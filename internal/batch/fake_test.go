@@ -35,6 +35,7 @@ type fake struct {
 	killed bool
 	closed bool
 	leaked []int
+	final  bool
 }
 
 func (f *fake) Tasks(context.Context, *config.Job) ([]string, error) {
@@ -88,7 +89,7 @@ func (f *fake) Kill() {
 
 func (f *fake) Close(context.Context) Closing {
 	f.closed = true
-	return Closing{Leaked: f.leaked}
+	return Closing{Leaked: f.leaked, Final: f.final}
 }
 
 // print has an instance write something, of which its observer hears if it watches.

@@ -163,7 +163,7 @@ func (l *ledger) commit(e *entry) {
 	if e.row != nil {
 		t.tales = append(t.tales, tale{row: e.row})
 	}
-	l.text(toStderr, l.mask.Bytes(e.note), "", true)
+	l.text(toStderr, e.note, "", true)
 	if !again {
 		t.events = append(t.events, e.event...)
 	}

@@ -37,6 +37,7 @@ func (r *run) Retrying(in *Instance, res *pool.Result, after time.Duration) {
 		in.waiting = string(res.Outcome)
 	}
 	r.settled(in)
+	r.leaked(res)
 	if r.gates.release(in) {
 		r.work.Signal()
 	}

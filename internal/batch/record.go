@@ -45,6 +45,7 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 	if res.PID > 0 {
 		r.meter.Observe(res.Wall)
 	}
+	r.leaked(res)
 	js.ran = js.ran || in != nil && res.Outcome != skipped
 	js.learn(in, res)
 	if !harmless(res) {
@@ -76,6 +77,13 @@ func (r *run) count(in *Instance, js *jobState, res *pool.Result) {
 func (r *run) countBad(js *jobState, n int64) {
 	if !js.plan.job.AllowFailure {
 		r.counts += n
+	}
+}
+
+// leaked remembers processes that could not be ended. The caller holds mu.
+func (r *run) leaked(res *pool.Result) {
+	if len(res.Leaked) > 0 {
+		r.leaks = append(r.leaks, res.Leaked...)
 	}
 }
 

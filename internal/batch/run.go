@@ -63,8 +63,9 @@ type run struct {
 	counts              int64 // instances that were not ok, and make the run so
 	active              int64 // instances with an attempt under way
 	fails               failures
-	notes, consequences int  // lines for people about what was not ok
-	noStart             bool // the restart limit was reached
+	notes, consequences int   // lines for people about what was not ok
+	leaks               []int // processes of attempts that could not be ended
+	noStart             bool  // the restart limit was reached
 	end                 ending
 	idle                bool // the dispatcher has returned
 	finished            chan struct{}

@@ -454,6 +454,23 @@ func TestRun_LeakedProcessesAreNotForgiven(t *testing.T) {
 	}
 }
 
+func TestRun_WhatAnInstanceHadToLeaveCountsUntilItHasEnded(t *testing.T) {
+	t.Parallel()
+	for final, want := range map[bool]int{false: ExitInternal, true: ExitOK} {
+		tr := setup(t, "jobs: [{id: a, run: [x]}]")
+		tr.ex.final = final
+		tr.ex.auto = func(*Instance) *pool.Result {
+			r := saying("x")
+			r.Leaked = []int{4711}
+			return r
+		}
+		rep := tr.run()
+		if rep.Exit != want || slices.Contains(rep.Leaked, 4711) == final || rep.Leaked == nil {
+			t.Errorf("final %v: exit %d, leaked %v", final, rep.Exit, rep.Leaked)
+		}
+	}
+}
+
 func TestRun_ResultIsOneLine(t *testing.T) {
 	t.Parallel()
 	tr := setup(t, "jobs: [{id: a, task: echo, foreach: {range: 0..3}, max_parallel: 1}]")

@@ -23,6 +23,10 @@ func processes(dir string) (pids []int) {
 	if err != nil {
 		return nil
 	}
+	return parsePIDs(b)
+}
+
+func parsePIDs(b []byte) (pids []int) {
 	for f := range bytes.FieldsSeq(b) {
 		if n, err := strconv.Atoi(string(f)); err == nil && n > 0 {
 			pids = append(pids, n)

@@ -49,7 +49,8 @@ type Group struct {
 	pids  int64 // its limit, in version 1; 0 = none there
 	in    map[*branch]string
 
-	cpu, peak, oom, forks file
+	cpu, peak, oom, forks, procs file // procs of version 2 only
+	alarm                        int  // eventfd by which version 1 tells that memory is at its limit, or -1
 
 	// ended are the events as of the first Kill that had to forbid forks, each of which
 	// then counts as one that failed for the limit.
@@ -65,8 +66,8 @@ type file struct {
 // New makes a group. name is a folder's. The limits that By knows are in force; of
 // others nothing is said. Errors are the system's.
 func (t *Tree) New(name string, l Limits) (*Group, error) {
-	g := &Group{tree: t, name: name, v2: -1}
-	for _, f := range []*file{&g.cpu, &g.peak, &g.oom, &g.forks} {
+	g := &Group{tree: t, name: name, v2: -1, alarm: -1}
+	for _, f := range []*file{&g.cpu, &g.peak, &g.oom, &g.forks, &g.procs} {
 		f.fd = -1
 	}
 	if err := g.make(l); err != nil {
@@ -106,6 +107,7 @@ func (g *Group) make(l Limits) error {
 			g.forks.open(dir, "pids.events", V2)
 		}
 		g.cpu.open(dir, "cpu.stat", V2)
+		g.procs.open(dir, "cgroup.procs", V2)
 		if g.v2, err = unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 			return fmt.Errorf("open control group %s: %w", dir, err)
 		}
@@ -141,7 +143,9 @@ func (g *Group) make(l Limits) error {
 		}
 		g.peak.openPeak(dir, "memory.max_usage_in_bytes", V1)
 		g.oom.open(dir, "memory.oom_control", V1)
-		g.limit = l.Memory
+		if g.limit = l.Memory; g.limit > 0 {
+			g.setAlarm(dir)
+		}
 	}
 	if dir := made[t.v1[pids]]; dir != "" && l.PIDs > 0 {
 		if err := limit(dir, "pids.max", int64(l.PIDs)); err != nil {
@@ -154,6 +158,20 @@ func (g *Group) make(l Limits) error {
 		g.cpu.open(dir, "cpuacct.usage", V1)
 	}
 	return nil
+}
+
+// setAlarm asks version 1 for an event when memory is at its limit. Without one, Told
+// says so.
+func (g *Group) setAlarm(dir string) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return
+	}
+	if write(filepath.Join(dir, "cgroup.event_control"), fmt.Sprint(fd, " ", g.oom.fd)) != nil {
+		unix.Close(fd)
+		return
+	}
+	g.alarm = fd
 }
 
 func (g *Group) mkdir(b *branch) (string, error) {
@@ -324,6 +342,9 @@ func (g *Group) Events() (e Events) {
 		return *ended
 	}
 	var b [512]byte
+	if g.alarm >= 0 {
+		_, _ = unix.Read(g.alarm, b[:8])
+	}
 	text := g.oom.read(b[:])
 	e.OOMKills, e.AtLimit = field(text, "oom_kill"), field(text, "oom")
 	// Version 1 does not tell the two apart, and newer kernels do not count failures.
@@ -333,6 +354,20 @@ func (g *Group) Events() (e Events) {
 	}
 	e.PIDsMax = field(g.forks.read(b[:]), "max")
 	return e
+}
+
+// Told adds to fds what to poll for a change of Events, and reports whether it is told of
+// all that need an answer. (That version 2 has killed for memory needs none: it has
+// killed the whole group.) The alarm comes before the kill that it is about. Events makes
+// all of them ready for the next change.
+func (g *Group) Told(fds []unix.PollFd) ([]unix.PollFd, bool) {
+	if g.forks.fd >= 0 {
+		fds = append(fds, unix.PollFd{Fd: int32(g.forks.fd), Events: unix.POLLPRI})
+	}
+	if g.alarm >= 0 {
+		fds = append(fds, unix.PollFd{Fd: int32(g.alarm), Events: unix.POLLIN})
+	}
+	return fds, g.limit == 0 || g.alarm >= 0
 }
 
 // EventFiles names, for people, the files behind OOMKills and PIDsMax, "" = none.
@@ -353,6 +388,10 @@ func (g *Group) Kill() {
 
 // PIDs lists the processes of the group that have not ended.
 func (g *Group) PIDs() (list []int) {
+	var b [1024]byte
+	if text := g.procs.read(b[:]); g.procs.fd >= 0 && len(text) < len(b) {
+		return parsePIDs(text)
+	}
 	for _, dir := range g.dirs {
 		list = append(list, processes(dir)...)
 		if g.v2 >= 0 {
@@ -392,7 +431,7 @@ func (g *Group) Remove(wait time.Duration) error {
 }
 
 func (g *Group) closeFiles() {
-	for _, fd := range append(g.joins, g.v2, g.cpu.fd, g.peak.fd, g.oom.fd, g.forks.fd) {
+	for _, fd := range append(g.joins, g.v2, g.cpu.fd, g.peak.fd, g.oom.fd, g.forks.fd, g.procs.fd, g.alarm) {
 		if fd >= 0 {
 			unix.Close(fd)
 		}

@@ -64,7 +64,7 @@ type branch struct {
 	leaf     string   // to which the processes of the group above were moved, or ""
 }
 
-// Open makes the tree, whose name is 16 hexadecimal digits, removing those of dead owners beside it. It takes a
+// Open makes the tree, whose name is 32 hexadecimal digits, removing those of dead owners beside it. It takes a
 // millisecond or so. In version 1 groups are made below this process's own. In
 // version 2 a group that has processes cannot give controllers to others, so they
 // are made
@@ -80,7 +80,7 @@ type branch struct {
 // The error is ErrNone if there is nothing.
 func Open(name string, c Config) (*Tree, error) {
 	if !isName(name) {
-		return nil, fmt.Errorf("control groups %q: the name is not 16 hexadecimal digits", name)
+		return nil, fmt.Errorf("control groups %q: the name is not 32 hexadecimal digits", name)
 	}
 	v2, v1, err := find()
 	if err != nil {
@@ -142,7 +142,7 @@ func isTree(folder string) bool {
 
 // isName tells trees from other folders, which nobody may take for stale ones.
 func isName(s string) bool {
-	return len(s) == 16 && strings.Trim(s, "0123456789abcdef") == ""
+	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 func find() (v2 *place, v1 map[string]*place, err error) {

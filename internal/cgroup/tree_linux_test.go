@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 const testMark = "7e57"
 
 func newName() string {
-	var b [6]byte
+	var b [14]byte
 	rand.Read(b[:])
 	return testMark + hex.EncodeToString(b[:])
 }
@@ -317,7 +317,7 @@ func TestRemove_FindsTreesByName(t *testing.T) {
 
 func TestOpen_RefusesNames(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"", "1", "../../0123456789", "0123456789abcdeg", "0123456789abcdef0"} {
+	for _, name := range []string{"", "1", "../../0123456789", "0123456789abcdef0123456789abcdeg", "0123456789abcdef0123456789abcdef0"} {
 		if _, err := Open(name, Config{}); err == nil || errors.Is(err, ErrNone) {
 			t.Errorf("Open(%q) = %v", name, err)
 		}
@@ -360,7 +360,7 @@ func TestParent_IsTheNearestThatGivesControllersOnAndEscapesNothing(t *testing.T
 		"not out of a limit":  {map[string]string{"a/b/memory.max": "1000\n"}, "a/b", "a/b", true},
 		"not out of CPU":      {map[string]string{"a/b/cpu.max": "1000 2000\n"}, "a/b", "a/b", true},
 		"no controllers":      {map[string]string{"cgroup.controllers": "", "a/cgroup.controllers": "", "a/b/cgroup.controllers": ""}, "a/b", "a/b", false},
-		"not out of a tree":   {map[string]string{"multiproc-0123456789abcdef/1/cgroup.type": "", "multiproc-0123456789abcdef/1/cgroup.controllers": "memory", "multiproc-0123456789abcdef/1/cgroup.procs": "1", "multiproc-0123456789abcdef/cgroup.type": ""}, "multiproc-0123456789abcdef/1", "multiproc-0123456789abcdef/1", true},
+		"not out of a tree":   {map[string]string{"multiproc-0123456789abcdef0123456789abcdef/1/cgroup.type": "", "multiproc-0123456789abcdef0123456789abcdef/1/cgroup.controllers": "memory", "multiproc-0123456789abcdef0123456789abcdef/1/cgroup.procs": "1", "multiproc-0123456789abcdef0123456789abcdef/cgroup.type": ""}, "multiproc-0123456789abcdef0123456789abcdef/1", "multiproc-0123456789abcdef0123456789abcdef/1", true},
 		"the root as its own": {nil, "", "", false},
 	} {
 		files := map[string]string{}

@@ -102,7 +102,7 @@ func newGuard() (*guard, error) {
 
 	g := &guard{pid: os.Getpid(), control: boot.Control, parent: boot.Parent, trees: make(map[int]*tree)}
 	g.ended = sync.NewCond(&g.mu)
-	g.watch = watcher{g: g, wake: make(chan struct{}, 1)}
+	g.watch = watcher{g: g}
 	var err error
 	if g.session, err = unix.Getsid(0); err != nil {
 		return nil, fmt.Errorf("own session: %w", err)
@@ -120,8 +120,19 @@ func newGuard() (*guard, error) {
 	if g.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 		return nil, fmt.Errorf("open /dev/null: %w", err)
 	}
+	// The first timer makes the runtime open files, and end the process if it cannot.
+	time.AfterFunc(time.Hour, func() {}).Stop()
+	if err := keepReserve(); err != nil {
+		return nil, fmt.Errorf("keep descriptors in reserve: %w", err)
+	}
 	if g.alarm, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return nil, fmt.Errorf("make an eventfd: %w", err)
+	}
+	if g.watch.alarm, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return nil, fmt.Errorf("make an eventfd: %w", err)
+	}
+	if g.watch.loadavg, err = unix.Open("/proc/loadavg", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return nil, fmt.Errorf("open /proc/loadavg: %w", err)
 	}
 	if g.orphan, err = unix.Open("/proc/thread-self/children", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		g.orphan = -1

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -25,10 +26,12 @@ type Guardian struct {
 	number atomic.Uint64
 
 	following sync.WaitGroup // goroutines that follow a process
-	ending    sync.Once      // of the record
+	ending    sync.Once      // of what follows the end of the last instance
+	left      []int          // what Close had to leave, once ending is done
 
 	mu      sync.Mutex
 	current *instance // nil before the first
+	unswept bool      // one before current has died, and not all that it left could be killed
 	closed  bool
 }
 
@@ -62,6 +65,9 @@ func Open(o Options) (*Guardian, error) {
 			return nil, fmt.Errorf("open guardian: become a child subreaper: %w", err)
 		}
 	}
+	if err := keepReserve(); err != nil {
+		return nil, fmt.Errorf("open guardian: keep descriptors in reserve: %w", err)
+	}
 	if o.Records != "" {
 		var err error
 		if g.record, err = newRecord(o.Records); err != nil {
@@ -73,6 +79,7 @@ func Open(o Options) (*Guardian, error) {
 	}
 	if _, err := g.instance(); err != nil {
 		g.endRecord(true)
+		dropReserve()
 		return nil, err
 	}
 	return g, nil
@@ -102,6 +109,7 @@ func (g *Guardian) instance() (*instance, error) {
 		case <-g.current.dying:
 			// A new one would be caught in the sweep.
 			<-g.current.dead
+			g.unswept = g.unswept || len(g.current.left) > 0
 		default:
 			return g.current, nil
 		}
@@ -235,7 +243,7 @@ func startError(s *Spec, re started) *StartError {
 func (g *Guardian) Close() error {
 	g.mu.Lock()
 	g.closed = true
-	in := g.current
+	in, unswept := g.current, g.unswept
 	g.mu.Unlock()
 	if in == nil {
 		return nil
@@ -248,9 +256,16 @@ func (g *Guardian) Close() error {
 		<-in.dead
 	}
 	g.following.Wait()
-	g.ending.Do(func() { g.endRecord(len(in.left) == 0) })
-	if len(in.left) > 0 {
-		return fmt.Errorf("close guardian: %w", &LeakError{in.left})
+	g.ending.Do(func() {
+		g.left = slices.Clone(in.left)
+		if unswept {
+			g.left = append(g.left, sweep(g, nil)...)
+		}
+		g.endRecord(len(g.left) == 0)
+		dropReserve()
+	})
+	if len(g.left) > 0 {
+		return fmt.Errorf("close guardian: %w", &LeakError{g.left})
 	}
 	return nil
 }

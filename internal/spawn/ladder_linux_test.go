@@ -3,12 +3,15 @@ package spawn
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,6 +100,56 @@ func TestStop_KillsWhatObeyingParentsHaveLeft(t *testing.T) {
 		t.Errorf("status of the bystander is %+v", st)
 	}
 	out.ended(deadline)
+}
+
+// poor has a guardian that can open only so many files, and looks whether that goes
+// unnoticed.
+var _ = register("poor", func() {
+	r, w, err := os.Pipe() // its end ends the command
+	must(err)
+	held, hold, err := os.Pipe() // the command's descendants have it
+	must(err)
+	must(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 60, Max: 60}))
+	g, err := Open(Options{Logger: func(msg string, kv ...any) { must(fmt.Errorf("%s %v", msg, kv)) }})
+	must(err)
+	s := shell(hold, "(setsid sleep 1000 &); read x <&3; exit 5")
+	s.Files = append(s.Files, nil, r)
+	first, err := g.Start(s)
+	must(err)
+	r.Close()
+	hold.Close()
+	// Each of these needs a lane, of which some remain when nothing else can be had.
+	var starts sync.WaitGroup
+	var refused atomic.Int32
+	for range 60 {
+		starts.Go(func() {
+			_, err := g.Start(&Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}})
+			if err == nil {
+				return
+			}
+			check(errors.Is(err, unix.EMFILE), "start: %v", err)
+			refused.Add(1)
+		})
+	}
+	starts.Wait()
+	check(refused.Load() > 0, "there are descriptors left")
+	w.Close()
+	<-first.Done()
+	st := first.Status()
+	check(st.Code == 5 && st.TreeEmpty && len(st.Leaked) == 0, "status %+v", st)
+	must(held.SetReadDeadline(time.Now().Add(deathWait)))
+	_, err = held.Read(make([]byte, 1))
+	check(errors.Is(err, io.EOF), "orphans live: %v", err)
+	must(g.Close())
+})
+
+func TestDone_IsTrueWithoutDescriptorsToLookWith(t *testing.T) {
+	t.Parallel()
+	cmd, in := helper(t, "poor", 0)
+	defer in.Close()
+	if out, err := cmd.Output(); err != nil {
+		t.Errorf("%v after %q", err, out)
+	}
 }
 
 // freezer returns a cgroup in which not even SIGKILL ends a process.

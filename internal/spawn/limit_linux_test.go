@@ -450,7 +450,7 @@ func TestLimits_LeaveNoGroupAfterDeath(t *testing.T) {
 				} else {
 					cmd.Process.Kill()
 					cmd.Wait()
-					endOf(guardian).await(deathWait)
+					endsOf([]int{guardian}, deathWait).await(time.Now().Add(deathWait))
 				}
 				if left := groupsLeft(nonce); len(left) > 0 {
 					t.Errorf("left %v after: %v", time.Since(killed), left)

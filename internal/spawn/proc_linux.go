@@ -2,7 +2,6 @@ package spawn
 
 import (
 	"bytes"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -220,29 +219,36 @@ func appendNumbers(dst []int, b []byte) []int {
 
 // readDirNumbers lists the entries of dir whose names are numbers.
 func readDirNumbers(dir string) ([]int, error) {
-	d, err := os.Open(dir)
+	fd, err := openSurely(func() (int, error) { return unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
 	if err != nil {
 		return nil, err
 	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
+	defer giveBack(fd)
 	var out []int
-	for _, name := range names {
-		if n, err := strconv.Atoi(name); err == nil {
-			out = append(out, n)
+	b := make([]byte, 8<<10)
+	for {
+		n, err := retry(func() (int, error) { return unix.ReadDirent(fd, b) })
+		if err != nil || n == 0 {
+			return out, err
+		}
+		_, _, names := unix.ParseDirent(b[:n], -1, nil)
+		for _, name := range names {
+			if n, err := strconv.Atoi(name); err == nil {
+				out = append(out, n)
+			}
 		}
 	}
-	return out, err
 }
 
 // readProc reads a file of /proc without the detour over the poller that
-// os.ReadFile takes. The error is a bare errno.
+// os.ReadFile takes, and also when there are no descriptors left. The error is a bare
+// errno.
 func readProc(path string) ([]byte, error) {
-	fd, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	fd, err := openSurely(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
+	defer giveBack(fd)
 	return readAll(fd)
 }
 
@@ -273,17 +279,13 @@ func retry(f func() (int, error)) (int, error) {
 
 // signalExact sends sig to the very process st was read from.
 func signalExact(st procStat, sig syscall.Signal) error {
-	fd, err := unix.PidfdOpen(st.pid, 0)
-	if err == nil {
-		defer unix.Close(fd)
-	} else if err != unix.EMFILE && err != unix.ENFILE {
+	fd, err := openSurely(func() (int, error) { return unix.PidfdOpen(st.pid, 0) })
+	if err != nil {
 		return err
 	}
+	defer giveBack(fd)
 	if now, ok := readStat(st.pid); !ok || now.start != st.start {
 		return unix.ESRCH
-	}
-	if fd < 0 {
-		return unix.Kill(st.pid, sig)
 	}
 	return unix.PidfdSendSignal(fd, sig, nil, 0)
 }
@@ -294,9 +296,9 @@ func signalExact(st procStat, sig syscall.Signal) error {
 // this group and no other. Without a leader, and before Linux 6.9, the group has only a
 // number, which is used right after the process was seen in it.
 func killGroup(st procStat) {
-	fd, none := unix.PidfdOpen(st.group, 0)
+	fd, none := openSurely(func() (int, error) { return unix.PidfdOpen(st.group, 0) })
 	if none == nil {
-		defer unix.Close(fd)
+		defer giveBack(fd)
 	}
 	now, ok := readStat(st.pid)
 	if !ok || now.start != st.start || now.group != st.group {

@@ -147,11 +147,11 @@ func markedExact(pid int, nonces []string) (st procStat, ok bool) {
 	if pid == os.Getpid() || !markedBy(pid, nonces) {
 		return st, false
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
+	fd, err := openSurely(func() (int, error) { return unix.PidfdOpen(pid, 0) })
 	if err != nil {
 		return st, false
 	}
-	defer unix.Close(fd)
+	defer giveBack(fd)
 	st, ok = readStat(pid)
 	ok = ok && !st.dead() && markedBy(pid, nonces)
 	return st, ok && unix.PidfdSendSignal(fd, 0, nil, 0) != unix.ESRCH

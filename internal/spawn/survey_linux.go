@@ -1,8 +1,6 @@
 package spawn
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -29,10 +27,9 @@ func surveyLimits(only string) (list []LimitSurvey, err error) {
 		if only != "" && only != version {
 			continue
 		}
-		var nonce [8]byte
-		rand.Read(nonce[:])
+		nonce := newNonce()
 		// Head is this process, not the parent of a guardian: it is both at once here.
-		tree, failed := cgroup.Open(hex.EncodeToString(nonce[:]), cgroup.Config{Only: version})
+		tree, failed := cgroup.Open(nonce, cgroup.Config{Only: version})
 		if failed != nil {
 			for _, l := range both {
 				l.explain(version, failed.Error())

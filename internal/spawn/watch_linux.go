@@ -2,8 +2,10 @@ package spawn
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -21,31 +23,45 @@ import (
 // tasks where there is no control group of the kind, a full table of descriptors.
 const (
 	lookEvery = 20 * time.Millisecond
-	// scanEvery is how often a tree is searched for new processes, at most.
+	// rareLook is for what would take long to be exceeded.
+	rareLook = time.Second
+	// scanEvery is how often a tree is searched for new processes, at most, and how often
+	// descriptors are counted: the kernel gives out no more than the limit anyway.
 	scanEvery = 100 * time.Millisecond
 	// exactEvery is how often shared memory is divided up exactly, at most, while the
 	// sum of what is not shared does not ask for it.
 	exactEvery = 200 * time.Millisecond
-	// rareLook is for what would take long to be exceeded.
-	rareLook = time.Second
+	// memoryPace is how fast memory can be taken up, in bytes per nanosecond: more than
+	// any machine manages, which has to clear it first.
+	memoryPace = 8
 )
 
-// watcher is a guardian's watchdog. It runs while there is something to watch.
+// watcher is a guardian's watchdog. It runs while there is something to watch, and
+// sleeps until the kernel tells something or until a limit could be exceeded.
 type watcher struct {
-	g    *guard
-	wake chan struct{} // one token: there is a new tree
+	g     *guard
+	alarm int // eventfd that ends its sleep: there is a new tree
 
 	mu      sync.Mutex
 	trees   []*tree
+	changed bool // trees is not what is polled
 	running bool
-	loadavg int // whose last field is the id that was given out last; 0 before the first use
+	loadavg int // whose last field is the id that was given out last
 }
 
 // watched is what the watchdog knows of a tree.
 type watched struct {
 	members map[int]*member
-	lastPID int   // the last id of the system when members were searched
-	scanAt  int64 // when they may be searched again; CLOCK_MONOTONIC, as all these
+	lastPID int // the last id of the system when members were searched
+	// scanAt is when they may be searched again, urgentAt if that is urgent;
+	// CLOCK_MONOTONIC, as all these.
+	scanAt, urgentAt int64
+
+	lookAt int64 // when it is to be looked at again
+	told   bool  // the kernel tells of events
+	toldAt int64 // when it did last
+
+	taskCount int64 // as of the last look
 
 	base    cgroup.Events // as of Mark
 	cpuBase time.Duration
@@ -75,23 +91,20 @@ func (w *watcher) watch(t *tree) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.loadavg == 0 {
-		fd, err := unix.Open("/proc/loadavg", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			fd = -1
-		}
-		w.loadavg = fd
-	}
 	w.trees = append(w.trees, t)
+	w.changed = true
 	if !w.running {
 		w.running = true
 		go w.run()
 		return
 	}
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+	w.ring()
+}
+
+func (w *watcher) ring() {
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	_, _ = unix.Write(w.alarm, one[:])
 }
 
 // forget ends the looking at t. From then on its process may be reaped.
@@ -101,24 +114,19 @@ func (w *watcher) forget(t *tree) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, other := range w.trees {
-		if other == t {
-			last := len(w.trees) - 1
-			w.trees[i], w.trees[last] = w.trees[last], nil
-			w.trees = w.trees[:last]
-			return
-		}
+	if i := slices.Index(w.trees, t); i >= 0 {
+		w.trees = slices.Delete(w.trees, i, i+1)
+		w.changed = true
 	}
 }
 
 func (w *watcher) run() {
-	timer := time.NewTimer(lookEvery)
-	defer timer.Stop()
+	var fds []unix.PollFd
+	var of []*tree // whose event each of fds is; nil for the alarm
+	next := clockNow()
 	for {
-		select {
-		case <-timer.C:
-		case <-w.wake:
-		}
+		pause := max(time.Duration(next-clockNow()), 0)
+		_, err := unix.Poll(fds, int((pause+time.Millisecond-1)/time.Millisecond))
 		w.mu.Lock()
 		if len(w.trees) == 0 {
 			w.running = false
@@ -126,13 +134,41 @@ func (w *watcher) run() {
 			return
 		}
 		now := clockNow()
-		next := now + int64(rareLook)
+		for i := range fds {
+			switch {
+			case err != nil || fds[i].Revents == 0:
+			case of[i] == nil:
+				var b [8]byte
+				_, _ = unix.Read(w.alarm, b[:])
+			case slices.Contains(w.trees, of[i]):
+				of[i].cell.lookAt, of[i].cell.toldAt = now, now
+			}
+		}
+		if w.changed {
+			w.changed = false
+			fds, of = append(fds[:0], unix.PollFd{Fd: int32(w.alarm), Events: unix.POLLIN}), append(of[:0], nil)
+			for _, t := range w.trees {
+				if c := t.cell; c.group != nil {
+					fds, c.told = c.group.Told(fds)
+					for len(of) < len(fds) {
+						of = append(of, t)
+					}
+				}
+			}
+		}
 		last := w.lastPID()
+		next = now + int64(rareLook)
 		for _, t := range w.trees {
-			next = min(next, w.look(t, now, last))
+			if t.cell.lookAt <= now {
+				t.cell.lookAt = w.look(t, now, last)
+			}
+			next = min(next, t.cell.lookAt)
 		}
 		w.mu.Unlock()
-		timer.Reset(time.Duration(max(next-clockNow(), int64(lookEvery))))
+		if next-now < int64(lookEvery) {
+			// One wake-up for many.
+			next = now + int64(lookEvery)
+		}
 	}
 }
 
@@ -168,30 +204,40 @@ func (w *watcher) check(t *tree, now int64, last int) (b *Breach, next int64) {
 	c, l := t.cell, &t.cell.Limits
 	soon := now + int64(lookEvery)
 	next = now + int64(rareLook)
-	if c.group != nil && (l.PIDs > 0 || l.Memory > 0 && c.memoryBy == byV1) {
-		next = soon
+	if c.group != nil && (l.PIDs > 0 || l.Memory > 0) {
+		// What was told of may take a moment to be counted.
+		if !c.told || now-c.toldAt < int64(rareLook) {
+			next = soon
+		}
 		if b, _ := c.eventBreach(); b != nil {
 			return b, soon
 		}
 	}
 	memory := l.Memory > 0 && c.memoryBy == byWatchdog
 	tasks := l.PIDs > 0 && c.pidsBy == byWatchdog
-	if memory || tasks || l.Files > 0 || l.CPU > 0 && c.group == nil {
-		next = soon
-		w.scan(t, now, last)
+	urgent, scanned := tasks && c.mayExceedTasks(last), false
+	if memory || l.Files > 0 || l.CPU > 0 && c.group == nil || urgent {
+		scanned = w.scan(t, now, last, urgent)
+		next = min(next, now+int64(scanEvery))
 	}
 	if memory {
-		if b := c.checkMemory(now); b != nil {
+		b, used := c.checkMemory(now)
+		if b != nil {
 			return b, soon
 		}
+		next = min(next, now+(l.Memory-used)/memoryPace)
 	}
-	if tasks {
+	if tasks && scanned {
 		if n := c.tasks(); n > int64(l.PIDs) {
 			return &Breach{PIDs, int64(l.PIDs), n, byWatchdog, fmt.Sprintf("/proc/PID/stat: tasks of %d processes", len(c.members))}, soon
 		}
 	}
-	if l.Files > 0 {
-		if b := c.checkFiles(now); b != nil {
+	if tasks {
+		next = soon
+	}
+	if l.Files > 0 && now >= c.filesAt {
+		c.filesAt = now + int64(scanEvery)
+		if b := c.checkFiles(); b != nil {
 			return b, soon
 		}
 	}
@@ -210,14 +256,25 @@ func (w *watcher) check(t *tree, now int64, last int) (b *Breach, next int64) {
 		}
 		next = min(next, max(c.cpuAt, soon))
 	}
-	return nil, next
+	if next-now >= int64(scanEvery) {
+		// What is not urgent is done for all trees at once.
+		next -= next % int64(scanEvery)
+	}
+	return nil, max(next, soon)
 }
 
-// scan brings the members up to date.
-func (w *watcher) scan(t *tree, now int64, last int) {
+// mayExceedTasks reports whether there may be more tasks than the limit, had all that
+// the system has begun since the last scan become the tree's.
+func (c *cell) mayExceedTasks(last int) bool {
+	return c.members == nil || last < c.lastPID || c.taskCount+int64(last-c.lastPID) > int64(c.Limits.PIDs)
+}
+
+// scan brings the members up to date, if there may be new ones and the last time is a
+// while ago, or it is urgent. It reports whether it did.
+func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 	c := t.cell
-	if c.members != nil && (now < c.scanAt || last >= 0 && last == c.lastPID) {
-		return
+	if c.members != nil && (last >= 0 && last == c.lastPID || now < c.scanAt && (!urgent || now < c.urgentAt)) {
+		return false
 	}
 	if c.members == nil {
 		c.members = make(map[int]*member)
@@ -238,12 +295,10 @@ func (w *watcher) scan(t *tree, now int64, last int) {
 		}
 	}
 	c.lastPID = last
-	every := int64(scanEvery)
-	if c.Limits.PIDs > 0 && c.pidsBy == byWatchdog {
-		every = int64(lookEvery)
-	}
 	// A bomb must not make the watchdog one.
-	c.scanAt = now + max(every, 4*(clockNow()-now))
+	took := 4 * (clockNow() - now)
+	c.scanAt, c.urgentAt = now+max(int64(scanEvery), took), now+took
+	return true
 }
 
 func openMember(pid int) *member {
@@ -282,8 +337,9 @@ func (c *cell) closeMembers() {
 	c.members = nil
 }
 
-// checkMemory adds up what the members have resident.
-func (c *cell) checkMemory(now int64) *Breach {
+// checkMemory adds up what the members have resident. used is a little more than that,
+// if memory is shared.
+func (c *cell) checkMemory(now int64) (b *Breach, used int64) {
 	limit := c.Limits.Memory
 	var all, own int64 // with and without pages that could be others' too
 	for _, m := range c.members {
@@ -296,15 +352,15 @@ func (c *cell) checkMemory(now int64) *Breach {
 		own += resident - shared
 	}
 	if all <= c.peak || len(c.members) == 0 {
-		return nil
+		return nil, all
 	}
 	if len(c.members) == 1 && all <= limit {
 		c.peak = all
-		return nil
+		return nil, all
 	}
 	// Dividing up shared pages takes the kernel a walk through all of them.
 	if now < c.exactAt && own <= limit || all <= limit && all < c.bound+c.bound/16+1<<20 {
-		return nil
+		return nil, all
 	}
 	c.bound = all
 	var exact int64
@@ -314,9 +370,9 @@ func (c *cell) checkMemory(now int64) *Breach {
 	c.peak = max(c.peak, exact)
 	c.exactAt = now + max(int64(exactEvery), 8*(clockNow()-now))
 	if exact <= limit {
-		return nil
+		return nil, exact
 	}
-	return &Breach{Memory, limit, exact, byWatchdog, fmt.Sprintf("resident memory of %d processes, with their part of what they share", len(c.members))}
+	return &Breach{Memory, limit, exact, byWatchdog, fmt.Sprintf("resident memory of %d processes, with their part of what they share", len(c.members))}, exact
 }
 
 var pageSize = int64(syscall.Getpagesize())
@@ -394,6 +450,7 @@ func (c *cell) tasks() (n int64) {
 		}
 		n += tasks
 	}
+	c.taskCount = n
 	return n
 }
 
@@ -417,10 +474,10 @@ func (c *cell) used() time.Duration {
 
 // checkFiles looks for a process that has all the descriptors which it may have. The
 // kernel gives it no more, and tells nobody.
-func (c *cell) checkFiles(now int64) *Breach {
+func (c *cell) checkFiles() *Breach {
 	limit := int64(c.Limits.Files)
 	for _, m := range c.members {
-		n, ok := m.descriptors(now >= c.filesAt)
+		n, ok := m.descriptors()
 		if !ok {
 			c.drop(m)
 			continue
@@ -429,15 +486,12 @@ func (c *cell) checkFiles(now int64) *Breach {
 			return &Breach{Files, limit, n, byRlimit, fmt.Sprintf("/proc/%d/fd: process %d has all its descriptors in use", m.pid, m.pid)}
 		}
 	}
-	if now >= c.filesAt {
-		c.filesAt = now + int64(exactEvery)
-	}
 	return nil
 }
 
 // descriptors counts those of a process: by one call, since Linux 6.2, or by a walk
-// through the folder if slow allows it.
-func (m *member) descriptors(slow bool) (n int64, ok bool) {
+// through the folder.
+func (m *member) descriptors() (n int64, ok bool) {
 	var st unix.Stat_t
 	if m.dirs < 0 {
 		return 0, false
@@ -445,7 +499,7 @@ func (m *member) descriptors(slow bool) (n int64, ok bool) {
 	if _, _, errno := unix.RawSyscall(unix.SYS_FSTAT, uintptr(m.dirs), uintptr(unsafe.Pointer(&st)), 0); errno != 0 {
 		return 0, false
 	}
-	if st.Size == 0 && slow {
+	if st.Size == 0 {
 		fds, err := readDirNumbers("/proc/" + strconv.Itoa(m.pid) + "/fd")
 		return int64(len(fds)), err == nil
 	}
@@ -487,7 +541,7 @@ func (w *watcher) measure(c *cell) ending {
 	defer w.mu.Unlock()
 	if c.group == nil {
 		if l := &c.Limits; l.Memory > 0 {
-			c.checkMemory(clockNow())
+			_, _ = c.checkMemory(clockNow())
 		}
 	}
 	return ending{Breach: c.breach, Usage: c.usage()}
