@@ -208,6 +208,8 @@ func (c *command) judge(r *Result, st *spawn.Status) {
 	case st.Breach != nil:
 		r.limited(st.Breach)
 	case c.hitLimit(r, st, okExit):
+	case st.Signal == syscall.SIGKILL && st.OOM:
+		r.Outcome, r.Which, r.Evidence = Crashed, WhichOOM, "ended by SIGKILL: "+outOfMemory
 	case st.Signal == syscall.SIGKILL:
 		r.Outcome, r.Evidence = Crashed, "ended by SIGKILL, sender unknown"
 	case st.Signal != 0:

@@ -246,6 +246,9 @@ func (w *worker) charge(v victim, all []victim, evidence string) {
 	default:
 		ours = false
 		r.Which = w.words.Kind
+		if w.status.OOM && w.status.Signal == syscall.SIGKILL {
+			r.Which = WhichOOM
+		}
 	}
 	if len(all) > 1 && !ours {
 		ours = true
@@ -350,6 +353,8 @@ func (w *worker) evidence(underJob bool) string {
 		var r Result
 		r.limited(st.Breach)
 		return fmt.Sprintf("%s; %s was killed", r.Evidence, who)
+	case st.Signal == syscall.SIGKILL && st.OOM:
+		return who + " was ended by SIGKILL: " + outOfMemory
 	case st.Signal == syscall.SIGKILL:
 		return who + " was ended by SIGKILL, sender unknown" + tail
 	case st.Signal != 0:

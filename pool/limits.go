@@ -29,7 +29,7 @@ type Limits struct {
 	// a handful of threads before it does anything.
 	PIDs int
 	// Files is how many descriptors each process may have open, those that it was
-	// started with included.
+	// started with included. A worker needs 16 for itself.
 	Files int
 	// FileSize is how many bytes each file that it writes may have. What a task prints
 	// goes to files, to which it applies too: a worker is replaced before its earlier
@@ -150,8 +150,7 @@ func (p *Pool) usageOf(proc *spawn.Process, l *Limits) usage {
 	if f := p.cfg.fakes; f != nil {
 		return f.usage(proc.PID())
 	}
-	u, _ := any(proc).(usage)
-	return u
+	return proc
 }
 
 // statusOf gives how a process has ended.
@@ -188,6 +187,9 @@ func (r *Result) limited(b *spawn.Breach) {
 		r.Evidence = "went over its limit of " + b.Resource
 	}
 }
+
+// outOfMemory is why the kernel has killed a process that was within its limits.
+const outOfMemory = "the kernel was out of memory, here or in a control group around this program"
 
 // bySupervisor is who enforces the limit of output, and finds what others had no
 // time to see.

@@ -70,12 +70,13 @@ func TestLimits_OfACommand(t *testing.T) {
 		"file size":               {"kill -XFSZ $$", all, nil, nil, pool.Limited, "file_size", "rlimit", "ended by SIGXFSZ"},
 		"pids":                    {"echo 'sh: 1: Cannot fork' >&2; exit 2", all, nil, nil, pool.Limited, "pids", "rlimit", "it said: sh: 1: Cannot fork"},
 		"memory":                  {"printf 'fatal error: runtime: out of memory\\n\\nruntime stack:\\n' >&2; exit 2", all, nil, nil, pool.Limited, "memory", "rlimit", "it said: fatal error: runtime: out of memory"},
+		"machine out of memory":   {"kill -9 $$", &pool.Limits{PIDs: 50}, nil, nil, pool.Crashed, "oom", "", "ended by SIGKILL: the kernel was out of memory"},
 		"no limits at all":        {"kill -9 $$", nil, nil, nil, pool.Crashed, "", "", "ended by SIGKILL, sender unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := pool.Config{Workers: 1}
-			cfg.SetFakes(pool.Fakes{Status: func(st *spawn.Status) { st.Breach = c.breach }})
+			cfg.SetFakes(pool.Fakes{Status: func(st *spawn.Status) { st.Breach, st.OOM = c.breach, c.which == pool.WhichOOM }})
 			b := setup(t, cfg)
 			j := shell(c.script, c.limits)
 			j.Command.Env = append(j.Command.Env, "TMPDIR="+t.TempDir())

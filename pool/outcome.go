@@ -39,7 +39,7 @@ const (
 	WhichInput    = "input"        // Failed: Prepare could not make the attempt
 	WhichPanic    = "panic"        // Failed: the task panicked
 	WhichFatal    = "fatal"        // Crashed: a fatal error of the runtime of Go or Python
-	WhichOOM      = "oom"          // Crashed: the runtime of Go or Python was out of memory
+	WhichOOM      = "oom"          // Crashed: the runtime of Go or Python, or the machine, was out of memory
 	WhichStuck    = "stuck"        // Crashed: its worker did not answer heartbeats, and was killed
 	WhichMemory   = spawn.Memory   // Limited: resident bytes
 	WhichCPU      = spawn.CPU      // Limited: time of all processors
