@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +30,8 @@ type tree struct {
 	// known are those that were seen in it when it was asked to end: when their parents
 	// obey, they may become orphans by which nothing else can be seen. With guard.mu.
 	known map[procID]bool
+
+	over atomic.Bool // its process has ended: what is left of it is to be killed
 }
 
 // ticks of procStat.start.
@@ -56,9 +59,12 @@ func (g *guard) split(t *tree) (own, unclear []int) {
 		if !ok {
 			continue
 		}
+		// Of trees that end at the same time each takes what may be the other's: neither
+		// may leave it to the other.
+		running := func(x *tree) bool { return x != t && !x.over.Load() }
 		switch owners := g.owners(st); {
 		case !slices.Contains(owners, t):
-		case len(owners) == 1:
+		case len(owners) == 1 || t.over.Load() && !slices.ContainsFunc(owners, running):
 			own = append(own, pid)
 		default:
 			unclear = append(unclear, pid)
