@@ -89,7 +89,7 @@ func (r *trial) groupsAreGone() {
 	b, _ := os.ReadFile(filepath.Join(r.dir, "trees"))
 	for _, nonce := range slices.Compact(slices.Sorted(slices.Values(tree.FindAllString(string(b), -1)))) {
 		filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && strings.HasSuffix(path, "multiproc-"+nonce) {
+			if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), "multiproc-"+nonce) {
 				r.Errorf("the cgroup %s is left", path)
 			}
 			return nil
