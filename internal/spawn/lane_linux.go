@@ -283,6 +283,7 @@ func (l *lane) answer(t *tree, kind byte, number uint64) {
 func (l *lane) reap(t *tree, number uint64) {
 	r := report{at: clockNow(), empty: true}
 	l.g.watch.forget(t)
+	t.over.Store(true) // before it is asked for orphans
 	var left, unclear []int
 	if !l.g.noOrphans() || len(t.cell.left(t.pid)) > 0 {
 		l.release()

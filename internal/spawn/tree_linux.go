@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,8 @@ type tree struct {
 	// end, they may become orphans by which nothing else can be seen. With guard.mu.
 	known    map[procID]bool
 	sessions map[int]uint64
+
+	over atomic.Bool // its process has ended: what is left of it is to be killed
 }
 
 // sight remembers what was found in t, before any of it is signalled.
@@ -80,9 +83,12 @@ func (g *guard) split(t *tree) (own, unclear []int) {
 		if !ok {
 			continue
 		}
+		// Of trees that end at the same time each takes what may be the other's: neither
+		// may leave it to the other.
+		running := func(x *tree) bool { return x != t && !x.over.Load() }
 		switch owners := g.owners(st); {
 		case !slices.Contains(owners, t):
-		case len(owners) == 1:
+		case len(owners) == 1 || t.over.Load() && !slices.ContainsFunc(owners, running):
 			own = append(own, pid)
 		default:
 			unclear = append(unclear, pid)
