@@ -184,4 +184,3 @@ func FuzzHide(f *testing.F) {
 		}
 	})
 }
-
