@@ -15,6 +15,9 @@ func surveyLimits(only string) (list []LimitSurvey, err error) {
 	both := []*LimitSurvey{&memory, &pids}
 	for _, version := range []string{byV2, byV1} {
 		if only != "" && only != version {
+			for _, l := range both {
+				l.explain(version, "not asked for")
+			}
 			continue
 		}
 		nonce := newNonce()
