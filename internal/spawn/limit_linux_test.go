@@ -378,8 +378,8 @@ func TestLimits_KeepTheTreeTogether(t *testing.T) {
 	}
 }
 
-// TestLimits_OrphansAreTheirGroups has two trees run at once, so that an orphan that
-// hides its environment and has left its session could be of either.
+// TestLimits_OrphansAreTheirGroups has several trees run at once, so that an orphan that
+// hides its environment and has left its session could be of any.
 func TestLimits_OrphansAreTheirGroups(t *testing.T) {
 	t.Parallel()
 	g := openOnly(t, "")
@@ -387,6 +387,7 @@ func TestLimits_OrphansAreTheirGroups(t *testing.T) {
 		t.Skipf("no groups here: %v", err)
 	}
 	other := start(t, g, &Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}, Limits: &Limits{PIDs: 10}})
+	plain := start(t, g, &Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}})
 	out := newOutput(t)
 	s := shell(out.w, "(setsid env -i /bin/sh -c 'echo up; exec /bin/sleep 1000' &); read never")
 	in := newOutput(t)
@@ -395,6 +396,10 @@ func TestLimits_OrphansAreTheirGroups(t *testing.T) {
 	p := start(t, g, s)
 	if line := out.line(); line != "up" {
 		t.Fatal(line)
+	}
+	plain.Kill()
+	if st := waitDone(t, plain); !st.TreeEmpty || len(st.Leaked) > 0 {
+		t.Errorf("status of another %+v", st)
 	}
 	in.w.Close() // it ends by itself, the orphan does not
 	if st := waitDone(t, p); !st.TreeEmpty || len(st.Leaked) > 0 {
