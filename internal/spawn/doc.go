@@ -34,16 +34,11 @@
 // Whose orphan a process is, is told by its session, else by TreeMarker in its
 // environment. A process that left its session, replaced its environment and
 // was orphaned is killed when the last process that could have started it
-<<<<<<< HEAD
-// ends. If guardian and program are killed at the same instant, processes
-// started by Start die, but not all that they had started: with Options.Records
-// the next program of this user that opens a guardian there finds them by
-// TreeMarker, and by their cgroup if they have one.
-=======
 // ends; one with limits has a control group, where these can be made, and cannot hide.
 // If guardian and program are killed at the same instant, processes
-// started by Start die, but not all that they had started.
->>>>>>> 900b5a9 (Describe how limits are enforced)
+// started by Start die, but not all that they had started: with Options.Records
+// the next program of this user that opens a guardian there finds them by
+// TreeMarker, and by their control group if they have one.
 //
 // # Limits
 //
