@@ -7,7 +7,7 @@ const (
 	Program = ""       // not started by a supervisor
 	Worker  = "worker" // serves a link on In and Out
 	Guard   = "guard"  // the parent of a supervisor's children
-	Jail    = "jail"   // confines itself and then executes a guardian's child
+	Jail    = "jail"   // becomes, or starts, a program that is kept from others
 )
 
 // Environment variables that give a process its role, and tell a worker who has
@@ -17,6 +17,10 @@ const (
 	GuardMarker  = "MULTIPROC_GUARD"
 	JailMarker   = "MULTIPROC_JAIL"
 	OriginMarker = "MULTIPROC_ORIGIN"
+
+	// PrivateMarker asks a worker to keep its memory from all other processes. It is
+	// for the worker to do: what a starter sets of this kind does not survive exec.
+	PrivateMarker = "MULTIPROC_PRIVATE"
 )
 
 var (
@@ -35,17 +39,12 @@ var (
 	Origin string
 
 	// Control and Parent are a guardian's control socket and the pidfd of its
-	// supervisor. -1 in any other role.
+	// supervisor; Control is also a jail stub's socket. -1 in any other role.
 	Control, Parent = -1, -1
 
 	// Record and Folder are the file that a guardian holds for its supervisor, and
 	// the folder in which it is. -1 when there is none.
 	Record, Folder = -1, -1
-
-	// Spec and Report are a jail stub's: the file that says what it has to do, and
-	// the socket on which it tells what went wrong. Both are close-on-exec. -1 in any
-	// other role.
-	Spec, Report = -1, -1
 
 	// Err says why a process that carries a marker cannot fill its role: the
 	// marker is malformed, or a descriptor it names is not open. The
@@ -78,22 +77,28 @@ func init() {
 		Role = Jail
 		clearMarkers()
 		fields, ok := parse(v)
-		if !ok || fields.spec < 0 || fields.report < 0 {
+		if !ok || fields.ctl < 0 {
 			Err = &markerError{JailMarker, v}
 			return
 		}
-		Spec, Report = fields.spec, fields.report
-		Err = adopt(Spec, Report)
+		Control = fields.ctl
+		Err = adopt(Control)
 		return
 	}
 	if v, ok := syscall.Getenv(WorkerMarker); ok {
 		Role = Worker
 		Origin, _ = syscall.Getenv(OriginMarker)
+		_, private := syscall.Getenv(PrivateMarker)
 		clearMarkers()
 		fields, ok := parse(v)
 		if !ok {
 			Err = &markerError{WorkerMarker, v}
 			return
+		}
+		if private {
+			if Err = hide(); Err != nil {
+				return
+			}
 		}
 		Err = divert(fields.out, fields.page)
 	}
@@ -105,15 +110,16 @@ func clearMarkers() {
 	_ = syscall.Unsetenv(GuardMarker)
 	_ = syscall.Unsetenv(JailMarker)
 	_ = syscall.Unsetenv(OriginMarker)
+	_ = syscall.Unsetenv(PrivateMarker)
 }
 
 // marker is a parsed marker; -1 stands for a key that is absent.
-type marker struct{ out, page, ctl, parent, record, folder, spec, report int }
+type marker struct{ out, page, ctl, parent, record, folder int }
 
 // parse reads "key=number key=number". Keys it does not know are skipped, so
 // that a newer supervisor can offer more to an older program.
 func parse(s string) (m marker, ok bool) {
-	m = marker{-1, -1, -1, -1, -1, -1, -1, -1}
+	m = marker{-1, -1, -1, -1, -1, -1}
 	for i := 0; i < len(s); {
 		if s[i] == ' ' {
 			i++
@@ -152,10 +158,6 @@ func parse(s string) (m marker, ok bool) {
 			m.record = value
 		case "folder":
 			m.folder = value
-		case "spec":
-			m.spec = value
-		case "report":
-			m.report = value
 		}
 	}
 	return m, true

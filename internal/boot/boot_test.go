@@ -9,13 +9,12 @@ func TestParse_ReadsMarkers(t *testing.T) {
 		want marker
 		ok   bool
 	}{
-		{"", marker{-1, -1, -1, -1, -1, -1, -1, -1}, true},
-		{"out=3", marker{3, -1, -1, -1, -1, -1, -1, -1}, true},
-		{"out=3 page=4", marker{3, 4, -1, -1, -1, -1, -1, -1}, true},
-		{"ctl=3 parent=4", marker{-1, -1, 3, 4, -1, -1, -1, -1}, true},
-		{"ctl=3 parent=4 record=5 folder=6", marker{-1, -1, 3, 4, 5, 6, -1, -1}, true},
-		{"spec=5 report=6", marker{-1, -1, -1, -1, -1, -1, 5, 6}, true},
-		{"  page=999999 new=1 ", marker{-1, 999999, -1, -1, -1, -1, -1, -1}, true},
+		{"", marker{-1, -1, -1, -1, -1, -1}, true},
+		{"out=3", marker{3, -1, -1, -1, -1, -1}, true},
+		{"out=3 page=4", marker{3, 4, -1, -1, -1, -1}, true},
+		{"ctl=3 parent=4", marker{-1, -1, 3, 4, -1, -1}, true},
+		{"ctl=3 parent=4 record=5 folder=6", marker{-1, -1, 3, 4, 5, 6}, true},
+		{"  page=999999 new=1 ", marker{-1, 999999, -1, -1, -1, -1}, true},
 		{"page=9999999", marker{}, false},
 		{"out", marker{}, false},
 		{"out=", marker{}, false},
@@ -39,7 +38,7 @@ func FuzzParse(f *testing.F) {
 		if !ok {
 			return
 		}
-		for _, v := range []int{m.out, m.page, m.ctl, m.parent, m.record, m.folder, m.spec, m.report} {
+		for _, v := range []int{m.out, m.page, m.ctl, m.parent, m.record, m.folder} {
 			if v < -1 || v > 999999 {
 				t.Errorf("parse(%q) = %v: out of range", s, m)
 			}

@@ -19,3 +19,6 @@ func isOpen(fd int) error {
 	var st syscall.Stat_t
 	return syscall.Fstat(fd, &st)
 }
+
+// hide is for sandboxes, which are Linux's.
+func hide() error { return nil }

@@ -10,3 +10,5 @@ func divert(_, page int) error {
 }
 
 func adopt(...int) error { return nil }
+
+func hide() error { return nil }

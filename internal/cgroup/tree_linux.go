@@ -130,7 +130,10 @@ func Open(name string, c Config) (*Tree, error) {
 		}
 	}
 	if t.v2 == nil && len(t.v1) == 0 {
-		return nil, fmt.Errorf("%w: %w", ErrNone, errors.Join(failed...))
+		if len(failed) == 0 {
+			return nil, fmt.Errorf("%w: none of this kind is mounted", ErrNone)
+		}
+		return nil, fmt.Errorf("%w: %w", ErrNone, failed[0]) // the others say the same
 	}
 	return t, nil
 }
@@ -179,7 +182,7 @@ func makeBranch(parent, name string) (*branch, error) {
 	dir := filepath.Join(parent, prefix+name)
 	for range 100 {
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("make a control group: %w", err)
+			return nil, err // it names the folder
 		}
 		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err == unix.ENOENT {

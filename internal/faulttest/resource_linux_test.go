@@ -26,7 +26,7 @@ func TestFaults_Resources(t *testing.T) {
 			t.Run(fmt.Sprint(level, map[bool]string{false: " of a worker", true: " of a command"}[command]), func(t *testing.T) {
 				var all []row
 				for _, w := range exhausting() {
-					w.want, w.because, w.limit = "limit", ".", true
+					w.want, w.because, w.limit, w.mute = "limit", ".", true, true
 					all = append(all, w)
 				}
 				all = append(all, row{name: "grandchild"})

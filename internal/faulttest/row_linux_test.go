@@ -34,6 +34,7 @@ type row struct {
 	large  int    // the size of the four lines in the file large, in bytes
 	prints string // what one of the faulty instances has on stdout, "" = it does not matter
 	size   int64  // how much that is, 0 = it does not matter
+	mute   bool   // those that end as want have printed nothing: they were stopped
 
 	again   bool // a resumed run meets the fault anew
 	halted  bool // neighbours may not have been started

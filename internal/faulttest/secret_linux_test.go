@@ -21,6 +21,6 @@ func TestFaults_SecretsOfACommand(t *testing.T) {
 	rows(t, true, []row{
 		{name: "last words with the secret", job: job, flags: everything, want: "failed", because: "exit code 3"},
 		{name: "the secret in pieces", job: job, flags: everything},
-		{name: "the secret in base64", job: job, flags: everything},
+		{name: "the secret in quotes", job: job, flags: everything},
 	})
 }

@@ -21,7 +21,7 @@ type trial struct {
 	tmp    string // for temporary files
 	own    string // for what runs of a user share
 	tag    string // in the environment of all that is started
-	secret string // in that, too, and to be found nowhere else
+	secret string // the part of a variable in that that no quoting changes; to be found nowhere else
 }
 
 // patience is longer than any call takes.
@@ -87,7 +87,7 @@ func (r *trial) command(args ...string) *exec.Cmd {
 // supervisor as $SUPERVISOR and the program that does harm as $FAULTWORKER.
 func (r *trial) furnish(cmd *exec.Cmd) {
 	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp, "XDG_RUNTIME_DIR="+r.own, "PLANTED="+r.secret, r.tag,
+	cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp, "XDG_RUNTIME_DIR="+r.own, "PLANTED="+r.secret+` "it's" \é`, r.tag,
 		"SUPERVISOR="+filepath.Join(bin, "supervisor"), "FAULTWORKER="+filepath.Join(bin, "faultworker"))
 }
 

@@ -1,15 +1,19 @@
 package spawn
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/feac4032/multiproc/internal/cgroup"
+	"github.com/feac4032/multiproc/internal/jail"
 )
 
 // Names of what enforces limits, as Breach.EnforcedBy has them.
@@ -26,6 +30,7 @@ type cell struct {
 	confine
 	brief    bool          // no Mark is to come
 	group    *cgroup.Group // nil where none can be made
+	stub     *stub         // nil: none was needed, or it is not started
 	memoryBy string        // what limits memory, and pids
 	pidsBy   string
 
@@ -39,13 +44,10 @@ func (g *guard) newCell(c *confine, marker string, brief bool) (*cell, error) {
 	if c == nil {
 		return nil, nil
 	}
-	if c.Level != Plain {
-		return nil, unix.EOPNOTSUPP
-	}
 	cell := &cell{confine: *c, brief: brief, memoryBy: byWatchdog, pidsBy: byWatchdog}
 	nonce, number, ok := treeNumber(marker)
 	if !ok {
-		return nil, &confineError{"tree has no marker", syscall.EINVAL}
+		return nil, &stubError{opConfine, syscall.EINVAL, "tree has no marker"}
 	}
 	tree := g.groups(nonce, c.Only)
 	if tree == nil {
@@ -81,8 +83,30 @@ func (g *guard) groups(nonce, only string) *cgroup.Tree {
 }
 
 // rlimits are what the process needs before its program runs.
-func (c *cell) rlimits() rlimits {
-	return rlimits{Files: uint64(c.Limits.Files), FileSize: uint64(c.Limits.FileSize)}
+func (c *cell) rlimits() (list []jail.Rlimit) {
+	for _, l := range []struct{ resource, to int }{
+		{unix.RLIMIT_FSIZE, int(c.Limits.FileSize)},
+		{unix.RLIMIT_NOFILE, c.Limits.Files},
+	} {
+		if l.to > 0 {
+			list = append(list, jail.Rlimit{Resource: l.resource, Value: uint64(l.to)})
+		}
+	}
+	return list
+}
+
+// levelParts are what a level consists of. A user id of one's own is for root to give.
+func levelParts(level Level) (p jail.Part) {
+	switch level {
+	case Namespaces:
+		p = jail.Namespaces
+	case Sandbox:
+		p = jail.Sandbox
+	}
+	if os.Geteuid() != 0 {
+		p &^= jail.UID
+	}
+	return p
 }
 
 // backstop has the kernel look after what the watchdog does, at a distance, in case it
@@ -107,28 +131,86 @@ func lower(pid, resource int, to, margin uint64) {
 
 // start executes the request inside the cell.
 func (c *cell) start(l *lane, req *request, attr *syscall.ProcAttr) (pid int, err error) {
+	spec := stubSpec{rlimits: c.rlimits(), parts: levelParts(c.Level), lenient: c.Lenient}
+	if c.Lenient && spec.parts != 0 {
+		spec.parts &= l.g.surveyParts(l).possible
+	}
+	plain := spec.parts == 0 && len(spec.rlimits) == 0
 	own, sys := *attr, *attr.Sys
 	own.Sys = &sys
-	var joins []int
-	if c.group != nil {
-		if dir := c.group.Dir(); dir >= 0 {
-			sys.UseCgroupFD, sys.CgroupFD = true, dir
-		}
-		joins = c.group.Joins()
+	if c.group != nil && c.group.Dir() >= 0 {
+		sys.UseCgroupFD, sys.CgroupFD = true, c.group.Dir()
 	}
-	spec := stubSpec{Rlimits: c.rlimits()}
 	switch {
-	case spec.Rlimits == (rlimits{}) && len(joins) == 0:
+	case plain && (c.group == nil || len(c.group.Joins()) == 0):
 		pid, err = syscall.ForkExec(req.path, req.argv, &own)
-	case spec.Rlimits == (rlimits{}) && c.group.CanEnter():
+	case plain && c.group.CanEnter():
 		pid, err = c.startInside(req, &own)
 	default:
-		pid, err = spec.start(req, &own, joins)
+		pid, err = c.startStub(l, &spec, req, attr)
 	}
 	if err == nil {
 		c.backstop(pid)
 	}
 	return pid, err
+}
+
+// startStub has the program itself enter the groups, just before its exec: a stub that
+// stays is not to count there.
+func (c *cell) startStub(l *lane, spec *stubSpec, req *request, attr *syscall.ProcAttr) (pid int, err error) {
+	if c.group != nil {
+		spec.joins = c.group.Joins()
+		if dir := c.group.Dir(); dir >= 0 {
+			fd, err := unix.Openat(dir, "cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return 0, &stubError{opConfine, err, "enter the control group: " + err.Error()}
+			}
+			defer unix.Close(fd)
+			spec.joins = append(slices.Clip(spec.joins), fd)
+		}
+	}
+	if c.stub, err = l.startStub(spec, req, attr); err == nil {
+		return c.stub.pid, nil
+	}
+	var se *stubError
+	if errors.As(err, &se) && se.op == opConfine {
+		err = l.g.explain(l, spec.parts, se)
+	}
+	return 0, err
+}
+
+// explain adds to the error of a start what is known of this machine.
+func (g *guard) explain(l *lane, parts jail.Part, se *stubError) error {
+	for _, p := range g.surveyParts(l).parts {
+		if p.OK || !slices.Contains(parts.Names(), p.Name) {
+			continue
+		}
+		detail := p.Name + ": " + p.Why
+		if p.Fix != "" {
+			detail += "; " + p.Fix
+		}
+		return &stubError{op: opConfine, errno: se.errno, detail: detail}
+	}
+	if name, _, _ := strings.Cut(se.detail, ":"); slices.Contains(parts.Names(), name) {
+		return &stubError{op: opConfine, errno: se.errno, detail: se.detail + fixOf(name, "; ")}
+	}
+	return se
+}
+
+// init is the stub that stays in front of the process, or nil.
+func (c *cell) init() *stub {
+	if c == nil || c.stub == nil || !c.stub.stays {
+		return nil
+	}
+	return c.stub
+}
+
+// ended corrects the status of the process that was waited for, where that is not the
+// program itself.
+func (c *cell) ended(wait *syscall.WaitStatus, usage *syscall.Rusage) {
+	if s := c.init(); s != nil {
+		s.end(wait, usage)
+	}
 }
 
 // startInside has this thread be in the groups for as long as it forks, which is far
@@ -138,7 +220,7 @@ func (c *cell) startInside(req *request, attr *syscall.ProcAttr) (pid int, err e
 	if err == nil {
 		pid, err = syscall.ForkExec(req.path, req.argv, attr)
 	} else {
-		err = &confineError{"enter the control groups", err}
+		err = &stubError{opConfine, err, "enter the control groups: " + err.Error()}
 	}
 	if left := c.group.Leave(); left != nil {
 		// With the process this thread would be limited, and the guardian killed.
@@ -163,6 +245,12 @@ func (c *cell) close(r *report) (e ending) {
 		}
 	}
 	c.closeMembers()
+	if c.stub != nil {
+		c.stub.closeSocket()
+		if c.stub.parts != 0 {
+			e.Parts = append([]string{Plain.String()}, c.stub.parts.Names()...)
+		}
+	}
 	if c.group != nil {
 		// What cannot be removed now is, when the guardian ends.
 		_ = c.group.Remove(groupWait)

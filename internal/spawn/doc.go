@@ -34,10 +34,19 @@
 // Whose orphan a process is, is told by its session, else by TreeMarker in its
 // environment. A process that left its session, replaced its environment and
 // was orphaned is killed when the last process that could have started it
-// ends. If guardian and program are killed at the same instant, processes
+// ends; one with limits has a control group, where these can be made, and cannot hide.
+// If guardian and program are killed at the same instant, processes
 // started by Start die, but not all that they had started: with Options.Records
 // the next program of this user that opens a guardian there finds them by
-// TreeMarker, and by their cgroup if they have one.
+// TreeMarker, and by their control group if they have one.
+//
+// # Limits
+//
+// Spec.Limits are those of a whole tree. They hold by control groups of either version,
+// by rlimits and by a watchdog in the guardian, whatever there is: see Guardian.Survey.
+// Who exceeds one is killed with its tree, and Status.Breach tells. Status.Usage tells
+// what a tree with limits has used; Process.Mark and Measure do for a process that does
+// one thing after the other.
 //
 // # Other systems
 //

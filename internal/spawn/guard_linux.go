@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"runtime"
@@ -48,6 +49,10 @@ type guard struct {
 	watch    watcher
 	grouping sync.Once
 	grouped  *cgroup.Tree // nil: not needed yet, or none can be made
+
+	firstID uint32        // of nextID
+	ids     atomic.Uint32 // how many were given
+	survey  surveyor
 
 	spinning atomic.Int32 // lanes in a raw poll
 	asleep   atomic.Bool  // the main thread waits without a timeout
@@ -100,7 +105,7 @@ func newGuard() (*guard, error) {
 	runtime.GOMAXPROCS(guardProcs)
 	takeSignals()
 
-	g := &guard{pid: os.Getpid(), control: boot.Control, parent: boot.Parent, trees: make(map[int]*tree)}
+	g := &guard{pid: os.Getpid(), control: boot.Control, parent: boot.Parent, trees: make(map[int]*tree), firstID: rand.Uint32()}
 	g.ended = sync.NewCond(&g.mu)
 	g.watch = watcher{g: g}
 	var err error

@@ -125,7 +125,7 @@ func guardEnv(record bool) []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if name != boot.GuardMarker && name != boot.WorkerMarker {
+		if name != boot.GuardMarker && name != boot.WorkerMarker && name != boot.JailMarker {
 			env = append(env, kv)
 		}
 	}

@@ -75,6 +75,33 @@ func TestDone_ComesAfterProcessesWithoutAFirstThreadAreGone(t *testing.T) {
 	out.ended(deadline)
 }
 
+func TestKill_ReachesTheHiddenBeforeTheirParentsAreGone(t *testing.T) {
+	t.Parallel()
+	g := open(t, Options{})
+	in := newOutput(t)
+	s := shell(nil, "read x <&3; exit 3")
+	s.Files = append(s.Files, nil, in.r)
+	bystander := start(t, g, s)
+	for range 20 {
+		out := newOutput(t)
+		p := start(t, g, shell(out.w, `i=0; while [ $i -lt 5 ]; do setsid env -i sh -c 'echo up; while :; do sleep 1000; done' & i=$((i+1)); done; wait`))
+		for range 5 {
+			out.line()
+		}
+		if err := p.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if st := waitDone(t, p); !st.TreeEmpty || len(st.Leaked) > 0 {
+			t.Fatalf("status is %+v", st)
+		}
+		out.ended(deadline)
+	}
+	in.w.Close()
+	if st := waitDone(t, bystander); st.Code != 3 || len(st.Leaked) > 0 {
+		t.Errorf("status of the bystander is %+v", st)
+	}
+}
+
 func TestStop_KillsWhatObeyingParentsHaveLeft(t *testing.T) {
 	t.Parallel()
 	g := open(t, Options{})

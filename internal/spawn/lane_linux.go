@@ -62,6 +62,9 @@ func (l *lane) serve() {
 			l.run(b, fds, truncated)
 			continue
 		}
+		if len(b) > 0 && b[0] == msgSurvey {
+			l.sendSurvey()
+		}
 		// A signal that arrives here was for a process that has ended.
 		closeAll(fds)
 	}
@@ -191,10 +194,10 @@ func (l *lane) start(req *request, rest []byte, memfd bool, fds []int, truncated
 	} else if pid, err = t.cell.start(l, req, attr); err != nil {
 		t.cell.close(nil)
 	}
-	if confined := (*confineError)(nil); errors.As(err, &confined) {
-		return fail(opConfine, err)
-	}
 	if err != nil {
+		if se := (*stubError)(nil); errors.As(err, &se) {
+			return fail(se.op, se)
+		}
 		if req.dir != "" && unix.Access(req.dir, unix.X_OK) != nil || notDirectory(req.dir) {
 			return fail(opChdir, err)
 		}
@@ -280,6 +283,7 @@ func (l *lane) answer(t *tree, kind byte, number uint64) {
 func (l *lane) reap(t *tree, number uint64) {
 	r := report{at: clockNow(), empty: true}
 	l.g.watch.forget(t)
+	t.over.Store(true) // before it is asked for orphans
 	var left, unclear []int
 	if !l.g.noOrphans() || len(t.cell.left(t.pid)) > 0 {
 		l.release()
@@ -295,6 +299,9 @@ func (l *lane) reap(t *tree, number uint64) {
 				break
 			}
 		}
+	}
+	if t.cell != nil {
+		t.cell.ended(&r.wait, &usage)
 	}
 	if l.hasChildren() {
 		more, _ := l.g.empty(t)

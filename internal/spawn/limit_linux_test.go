@@ -177,6 +177,62 @@ func TestLimits_EndWhoExceedsOne(t *testing.T) {
 	}
 }
 
+// TestLimits_EndTheTreeForOneProcess has a child exceed the limit, and its parent go on:
+// the kernel of version 1 kills the child only.
+func TestLimits_EndTheTreeForOneProcess(t *testing.T) {
+	t.Parallel()
+	for _, only := range mechanisms {
+		t.Run("by "+only, func(t *testing.T) {
+			t.Parallel()
+			g := openOnly(t, only)
+			out := newOutput(t)
+			s := shell(out.w, "(x=12345678; while :; do x=$x$x; done); sleep 1000; exit 5")
+			s.Limits = &Limits{Memory: 64 << 20}
+			st := waitDone(t, start(t, g, s))
+			out.ended(deathWait)
+			if st.Breach == nil || st.Breach.Resource != Memory || st.Signal != unix.SIGKILL || !st.TreeEmpty {
+				t.Errorf("status %+v", st)
+			}
+		})
+	}
+}
+
+func TestSurvey_TellsWhatEnforcesLimits(t *testing.T) {
+	t.Parallel()
+	for _, only := range append(mechanisms, "") {
+		t.Run("by "+only, func(t *testing.T) {
+			t.Parallel()
+			g := openOnly(t, only)
+			s, err := g.Survey()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, r := range []string{Memory, CPU, PIDs, Files, FileSize} {
+				l := s.Limits[i]
+				if l.Resource != r || l.EnforcedBy == "" {
+					t.Errorf("%s: %+v", r, l)
+				}
+				if (r == Memory || r == PIDs) && (l.EnforcedBy == byWatchdog) != (l.Fix != "") {
+					t.Errorf("%s: %+v", r, l)
+				}
+				if r != Memory && r != PIDs {
+					continue
+				}
+				// It is what Start uses.
+				sh := shell(nil, "x=12345678; while :; do x=$x$x; done")
+				sh.Limits = &Limits{Memory: 32 << 20}
+				if r == PIDs {
+					sh = shell(nil, "while :; do sleep 1000 & done")
+					sh.Limits = &Limits{PIDs: 10}
+				}
+				if st := waitDone(t, start(t, g, sh)); st.Breach == nil || st.Breach.EnforcedBy != l.EnforcedBy {
+					t.Errorf("%s by %s, but %+v", r, l.EnforcedBy, st.Breach)
+				}
+			}
+		})
+	}
+}
+
 func TestLimits_HoldForNobody(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -200,6 +256,11 @@ var _ = register("limits", func() {
 		<-p.Done()
 		st := p.Status()
 		check(st.Breach != nil && st.TreeEmpty, "%s: %+v", name, st)
+	}
+	s, err := g.Survey()
+	must(err)
+	for _, l := range s.Limits {
+		check(l.EnforcedBy != byWatchdog || l.Resource == CPU || l.Why != "" && !strings.Contains(l.Why, "\n") && l.Fix != "", "%+v", l)
 	}
 	must(g.Close())
 })
@@ -317,8 +378,8 @@ func TestLimits_KeepTheTreeTogether(t *testing.T) {
 	}
 }
 
-// TestLimits_OrphansAreTheirGroups has two trees run at once, so that an orphan that
-// hides its environment and has left its session could be of either.
+// TestLimits_OrphansAreTheirGroups has several trees run at once, so that an orphan that
+// hides its environment and has left its session could be of any.
 func TestLimits_OrphansAreTheirGroups(t *testing.T) {
 	t.Parallel()
 	g := openOnly(t, "")
@@ -326,6 +387,7 @@ func TestLimits_OrphansAreTheirGroups(t *testing.T) {
 		t.Skipf("no groups here: %v", err)
 	}
 	other := start(t, g, &Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}, Limits: &Limits{PIDs: 10}})
+	plain := start(t, g, &Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}})
 	out := newOutput(t)
 	s := shell(out.w, "(setsid env -i /bin/sh -c 'echo up; exec /bin/sleep 1000' &); read never")
 	in := newOutput(t)
@@ -334,6 +396,10 @@ func TestLimits_OrphansAreTheirGroups(t *testing.T) {
 	p := start(t, g, s)
 	if line := out.line(); line != "up" {
 		t.Fatal(line)
+	}
+	plain.Kill()
+	if st := waitDone(t, plain); !st.TreeEmpty || len(st.Leaked) > 0 {
+		t.Errorf("status of another %+v", st)
 	}
 	in.w.Close() // it ends by itself, the orphan does not
 	if st := waitDone(t, p); !st.TreeEmpty || len(st.Leaked) > 0 {

@@ -9,11 +9,19 @@ import (
 // where nothing else is said. A zero field is no limit. Whoever exceeds one is
 // killed with its tree, and Status.Breach says so.
 type Limits struct {
-	Memory   int64         `json:",omitempty"` // resident bytes
-	CPU      time.Duration `json:",omitempty"` // CPU time since the start, or since Mark
-	PIDs     int           `json:",omitempty"` // processes and threads
-	Files    int           `json:",omitempty"` // open descriptors of each process
-	FileSize int64         `json:",omitempty"` // bytes of each file that it writes
+	Memory int64         `json:",omitempty"` // resident bytes; swap is not used where that can be forbidden
+	CPU    time.Duration `json:",omitempty"` // CPU time since the start, or since Mark
+	PIDs   int           `json:",omitempty"` // processes and threads
+
+	// Files are open descriptors of each process. The kernel gives out no more; who has
+	// them all when the watchdog looks, ten times a second, has exceeded the limit. Who
+	// ends before that has failed in its own way.
+	Files int `json:",omitempty"`
+
+	// FileSize are bytes of each file that is written to. The kernel sends SIGXFSZ. In a
+	// program that ignores it, as those of Go and Python do, the write fails instead, and
+	// nobody is told.
+	FileSize int64 `json:",omitempty"`
 }
 
 // Resources that can be limited, as job files and reports name them.

@@ -1,225 +1,455 @@
 package spawn
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
-	"runtime"
-	"runtime/debug"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/feac4032/multiproc/internal/boot"
+	"github.com/feac4032/multiproc/internal/jail"
 )
 
-// A stub is this program once more, between the fork and the exec of a process
-// that needs more there than syscall.SysProcAttr can say. It does what its spec
-// says and becomes the process: same id, same session, same descriptors. Over a
-// close-on-exec socket the lane reads what went wrong; nothing but its end means
-// that the exec has succeeded.
-
-func init() {
-	// Here and not in main, so that any program that can be a guardian can be a stub,
-	// and is one before it does anything of its own.
-	if boot.Role == boot.Jail {
-		runtime.LockOSThread()
-		stubMain()
-	}
+// stub is a running jail stub, seen from its lane.
+type stub struct {
+	pid    int
+	socket int  // -1 once nothing more can come
+	stays  bool // as process 1
+	parts  jail.Part
+	lost   []jail.Loss
 }
 
-// stubSpec is what a stub does, before the request's strings, as JSON.
+// stubError is why a stub could not start its program.
+type stubError struct {
+	op     byte
+	errno  error
+	detail string
+}
+
+func (e *stubError) Error() string { return e.detail }
+func (e *stubError) Unwrap() error { return e.errno }
+
+// errUser says that this process may not have a user id of its own here: everything
+// else may well work without.
+type errUser struct{ stubError }
+
+func (e *errUser) Unwrap() error { return &e.stubError }
+
+// stubSpec is what a stub does to a process before its exec.
 type stubSpec struct {
-	Rlimits rlimits `json:",omitzero"`
-	// Joins are descriptors of files of v1 groups; who writes 0 to one joins the group.
-	Joins []int `json:",omitempty"`
+	rlimits []jail.Rlimit
+	joins   []int // files cgroup.procs or tasks of groups, open for writing
+	parts   jail.Part
+	lenient bool
 }
 
-// rlimits are those of the process, and of each of its descendants. Zero leaves one
-// as it is.
-type rlimits struct {
-	Files    uint64 `json:",omitempty"`
-	FileSize uint64 `json:",omitempty"` // bytes
+// startStub starts the request by way of a stub. On return its program runs; an error
+// is a *stubError.
+func (l *lane) startStub(spec *stubSpec, req *request, attr *syscall.ProcAttr) (*stub, error) {
+	in := inside{exe: -1, tree: -1, file: -1, dirFD: -1}
+	defer in.close()
+	if spec.parts != 0 {
+		if err := in.find(req); err != nil {
+			return nil, err
+		}
+	}
+	st, err := l.tryStub(spec, &in, req, attr)
+	var user *errUser
+	if errors.As(err, &user) && spec.lenient {
+		without := *spec
+		without.parts &^= jail.UID
+		if st, err = l.tryStub(&without, &in, req, attr); err == nil {
+			st.lost = append(st.lost, jail.Loss{Part: jail.UID, Why: user.detail})
+		}
+	}
+	return st, err
 }
 
-// start executes the request by way of a stub. joins are open in this process, and
-// spec.Joins is set by it.
-func (spec *stubSpec) start(req *request, attr *syscall.ProcAttr, joins []int) (pid int, err error) {
-	spec.Joins = nil
-	for i := range joins {
-		spec.Joins = append(spec.Joins, len(attr.Files)+2+i)
+// tryStub is one attempt. It fails with *errUser if a user id of one's own is what
+// cannot be had.
+func (l *lane) tryStub(spec *stubSpec, in *inside, req *request, attr *syscall.ProcAttr) (*stub, error) {
+	confine := func(detail string, err error) error {
+		return &stubError{op: opConfine, errno: err, detail: detail}
 	}
-	head, err := json.Marshal(spec)
-	if err != nil {
-		return 0, &confineError{"encode what the stub has to do", err}
+	order := jail.Order{
+		Path: req.path, Dir: in.dir, ExePath: in.exePath, Argc: len(req.argv), Files: len(attr.Files),
+		Rlimits: spec.rlimits, Parts: spec.parts, Lenient: spec.lenient, Joins: len(spec.joins),
 	}
-	b := binary.LittleEndian.AppendUint32(nil, uint32(len(head)))
-	text, err := memfd(append(append(b, head...), req.strings...))
-	if err != nil {
-		return 0, &confineError{"memfd for the stub", err}
+	sys := l.sys
+	sys.Cloneflags = cloneFlags(spec.parts)
+	// With one processor the runtime starts fewer threads, which is half of its start.
+	env := []string{boot.JailMarker + "=ctl=" + strconv.Itoa(len(attr.Files)), "GOMAXPROCS=1"}
+	envv := req.envv
+	if n := len(envv); n > 0 && isMarker(envv[n-1]) {
+		env = append(env, envv[n-1]) // the stub is of the tree, too
 	}
-	defer unix.Close(text)
-	ours, theirs, err := reportPair()
-	if err != nil {
-		return 0, &confineError{"socket for the stub", err}
+	private := spec.parts&jail.Seccomp != 0 && slices.ContainsFunc(envv, func(kv string) bool { return strings.HasPrefix(kv, boot.WorkerMarker+"=") })
+	if private {
+		envv = append([]string{boot.PrivateMarker + "=1"}, envv...)
 	}
-	defer unix.Close(ours)
-	if _, err := unix.Seek(text, 0, 0); err != nil {
-		unix.Close(theirs)
-		return 0, &confineError{"memfd for the stub", err}
+	var own *ids
+	if spec.parts&jail.User != 0 {
+		if spec.parts&jail.UID != 0 {
+			own = &ids{inside: in.owner, outside: l.g.nextID()}
+		}
+		mapIDs(&sys, own)
 	}
 
-	own := *attr
-	n := len(attr.Files)
-	own.Files = append(append(make([]uintptr, 0, n+2+len(joins)), attr.Files...), uintptr(text), uintptr(theirs))
-	for _, fd := range joins {
-		own.Files = append(own.Files, uintptr(fd))
-	}
-	own.Env = []string{boot.JailMarker + "=spec=" + strconv.Itoa(n) + " report=" + strconv.Itoa(n+1)}
-	if k := len(req.envv); k > 0 && isMarker(req.envv[k-1]) {
-		// By which a sweep finds it.
-		own.Env = append(own.Env, req.envv[k-1])
-	}
-	pid, err = syscall.ForkExec("/proc/self/exe", []string{req.argv[0], "jail"}, &own)
-	unix.Close(theirs)
+	ours, theirs, err := socketpair()
 	if err != nil {
-		return 0, err
+		return nil, &stubError{op: opPass, errno: err}
 	}
-	if err := awaitStub(ours); err != nil {
-		var ws syscall.WaitStatus
-		for {
-			if _, werr := syscall.Wait4(pid, &ws, 0, nil); werr != syscall.EINTR {
-				break
+	st := &stub{socket: ours, stays: spec.parts&jail.Pid != 0}
+	stubAttr := &syscall.ProcAttr{Env: env, Files: append(slices.Clip(slices.Clone(attr.Files)), uintptr(theirs)), Sys: &sys}
+	if spec.parts == 0 {
+		stubAttr.Dir = attr.Dir // else it goes there itself, when it is where it can
+	}
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{"jail"}, stubAttr)
+	rawClose(theirs)
+	if err != nil {
+		rawClose(ours)
+		switch {
+		case spec.parts == 0:
+			return nil, err // the same causes as without a stub: the directory, mostly
+		case own != nil:
+			return nil, &errUser{stubError{opConfine, err, "uid: start a process as another user: " + err.Error()}}
+		}
+		return nil, confine("start a process in namespaces "+strings.Join((spec.parts&jail.Namespaces).Names(), " ")+": "+err.Error(), err)
+	}
+	st.pid = pid
+	fail := func(err error) (*stub, error) {
+		unix.Kill(pid, unix.SIGKILL)
+		st.reap(l)
+		return nil, err
+	}
+
+	var fds []int
+	text, err := memfd(jail.Strings(req.argv, envv))
+	if err != nil {
+		return fail(&stubError{op: opPass, errno: err})
+	}
+	defer rawClose(text)
+	fds = append(fds, text)
+	if spec.parts != 0 {
+		if err := in.clone(spec.parts, own, pid); err != nil {
+			return fail(err)
+		}
+		for _, f := range []struct {
+			fd int
+			is *bool
+		}{{in.exe, &order.Exe}, {in.tree, &order.DirFD}, {in.file, &order.ProgFD}} {
+			if f.fd >= 0 {
+				*f.is = true
+				fds = append(fds, f.fd)
 			}
 		}
-		rawClose(*own.Sys.PidFD)
-		return 0, err
+		if own != nil {
+			givePipes(attr.Files, own)
+		}
 	}
-	return pid, nil
+	if err := jail.Send(ours, &order, append(fds, spec.joins...)...); err != nil {
+		return fail(&stubError{op: opPass, errno: err})
+	}
+	if err := st.await(l); err != nil {
+		return fail(err)
+	}
+	if private && in.ourselves() {
+		st.parts |= jail.NonDumpable
+	}
+	return st, nil
 }
 
-// reportPair is a socket pair of which both ends block.
-func reportPair() (ours, theirs int, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	return fds[0], fds[1], err
+// await returns when the program runs, or cannot.
+func (st *stub) await(l *lane) error {
+	poll := newWaiter()
+	poll.fds[0].Fd = int32(st.socket)
+	b := make([]byte, 8<<10)
+	for {
+		poll.wait(&l.g.spinning)
+		n, err := rawRead(st.socket, b)
+		switch {
+		case err == unix.EAGAIN:
+			continue
+		case err != nil:
+			return &stubError{op: opPass, errno: err}
+		case n == 0 && st.stays:
+			// Killed, or out of memory, or a bug: it has no other way to say so.
+			return &stubError{op: opConfine, errno: unix.ECHILD, detail: "the jail stub ended before its program was started"}
+		case n == 0: // it has become the program
+			st.closeSocket()
+			return nil
+		}
+		a, err := jail.ParseAnswer(b[:n])
+		if err != nil {
+			return &stubError{op: opConfine, errno: unix.EBADMSG, detail: "answer of the jail stub: " + err.Error()}
+		}
+		if a.Step != "" {
+			return answerError(a)
+		}
+		st.parts, st.lost = a.Parts, a.Lost
+		if st.stays {
+			return nil
+		}
+	}
 }
 
-// awaitStub returns when the stub has become the process, or with its error. A stub
-// that was killed before has said nothing: then the wait status tells.
-func awaitStub(fd int) error {
-	var b [startedLen + maxDetail]byte
-	n, err := retry(func() (int, error) { return unix.Read(fd, b[:]) })
-	if err != nil || n < 5 {
+func answerError(a jail.Answer) error {
+	e := &stubError{op: opConfine, errno: a.Errno, detail: a.Detail}
+	switch a.Step {
+	case jail.StepExec:
+		e.op = opExec
+	case jail.StepChdir:
+		e.op = opChdir
+	}
+	return e
+}
+
+// reap waits for a stub that is dead or about to die.
+func (st *stub) reap(l *lane) {
+	st.closeSocket()
+	rawClose(l.pidf)
+	for {
+		if _, err := syscall.Wait4(st.pid, nil, 0, nil); err != syscall.EINTR {
+			return
+		}
+	}
+}
+
+func (st *stub) closeSocket() {
+	if st.socket >= 0 {
+		rawClose(st.socket)
+		st.socket = -1
+	}
+}
+
+// signal hands a signal to the program itself.
+func (st *stub) signal(sig syscall.Signal) {
+	if st.socket < 0 {
+		return
+	}
+	b, err := json.Marshal(jail.Signal{Signal: sig})
+	if err == nil {
+		_ = rawSend(st.socket, b, nil) // a stub that does not read is dying
+	}
+}
+
+// end corrects what is known of a stub that has ended: it tells how its program did.
+// Without a word from it, its own end is that of the program: both were killed.
+func (st *stub) end(wait *syscall.WaitStatus, usage *syscall.Rusage) {
+	defer st.closeSocket()
+	if st.socket < 0 {
+		return
+	}
+	b := make([]byte, 8<<10)
+	for {
+		n, err := rawRead(st.socket, b)
+		if err != nil || n == 0 {
+			return
+		}
+		if e, ok := jail.ParseEnd(b[:n]); ok {
+			*wait, *usage = e.Wait, e.Usage
+			return
+		}
+	}
+}
+
+func cloneFlags(p jail.Part) (flags uintptr) {
+	for part, flag := range map[jail.Part]uintptr{
+		jail.User: unix.CLONE_NEWUSER, jail.Pid: unix.CLONE_NEWPID, jail.Net: unix.CLONE_NEWNET,
+		jail.Ipc: unix.CLONE_NEWIPC, jail.Uts: unix.CLONE_NEWUTS, jail.Mount: unix.CLONE_NEWNS,
+	} {
+		if p&part != 0 {
+			flags |= flag
+		}
+	}
+	return flags
+}
+
+// ids are a process's user and group, in its user namespace and outside.
+type ids struct {
+	inside  owner
+	outside int
+}
+
+type owner struct{ uid, gid int }
+
+// mapIDs fills in what a new user namespace knows of users: one, who is this user, or
+// own.
+func mapIDs(sys *syscall.SysProcAttr, own *ids) {
+	uid, gid := os.Geteuid(), os.Getegid()
+	in := owner{uid, gid}
+	if own != nil {
+		in, uid, gid = own.inside, own.outside, own.outside
+		sys.GidMappingsEnableSetgroups = true // to leave the supervisor's groups
+		sys.Credential = &syscall.Credential{Uid: uint32(in.uid), Gid: uint32(in.gid)}
+	}
+	sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: in.uid, HostID: uid, Size: 1}}
+	sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: in.gid, HostID: gid, Size: 1}}
+	sys.AmbientCaps = jail.Needed
+}
+
+// ownIDs is where the user ids begin that belong to nobody, and how many there are:
+// above all that distributions hand out, also to containers.
+const (
+	ownIDs    = 0x7e000000
+	ownIDsLen = 0x01000000
+)
+
+// nextID returns a user id that no other process has, also not one of another
+// guardian: they begin at different places.
+func (g *guard) nextID() int {
+	return ownIDs + int((g.firstID+g.ids.Add(1))%ownIDsLen)
+}
+
+// inside is what a stub needs to find its program and directory again, in namespaces
+// in which the paths may lead nowhere.
+type inside struct {
+	dir, exePath string
+	owner        owner // of dir
+	dirFD, exe   int   // O_PATH
+	tree, file   int   // detached mounts of these; -1 = the stub makes them
+}
+
+func (in *inside) close() {
+	for _, fd := range []int{in.dirFD, in.exe, in.tree, in.file} {
+		if fd >= 0 {
+			rawClose(fd)
+		}
+	}
+}
+
+// find opens the directory and the program, as this process sees them.
+func (in *inside) find(req *request) error {
+	dir := req.dir
+	if dir == "" {
+		dir = "."
+	}
+	var err error
+	if in.dirFD, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		in.dirFD = -1
+		return &stubError{op: opChdir, errno: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(in.dirFD, &st); err != nil {
+		return &stubError{op: opChdir, errno: err}
+	}
+	in.owner = owner{int(st.Uid), int(st.Gid)}
+	if in.dir, err = os.Readlink("/proc/self/fd/" + strconv.Itoa(in.dirFD)); err != nil {
+		return &stubError{op: opChdir, errno: err}
+	}
+	if req.path == "" {
 		return nil
 	}
-	errno := syscall.Errno(binary.LittleEndian.Uint32(b[1:]))
-	if b[0] == opConfine {
-		return &confineError{string(b[5:n]), errno}
+	if in.exe, err = unix.Openat(in.dirFD, req.path, unix.O_PATH|unix.O_CLOEXEC, 0); err != nil {
+		in.exe = -1
+		return &stubError{op: opExec, errno: err}
 	}
-	return errno
+	in.exePath, err = os.Readlink("/proc/self/fd/" + strconv.Itoa(in.exe))
+	if err != nil || !filepath.IsAbs(in.exePath) || strings.HasSuffix(in.exePath, " (deleted)") {
+		in.exePath = ""
+	}
+	return nil
 }
 
-// confineError is a step of the confinement that failed.
-type confineError struct {
-	what string
-	err  error
+// ourselves reports whether the program is the one that this process executes: one
+// that minds boot.PrivateMarker. Others may, too, but that is not known.
+func (in *inside) ourselves() bool {
+	var theirs, own unix.Stat_t
+	return in.exe >= 0 && unix.Fstat(in.exe, &theirs) == nil && unix.Stat("/proc/self/exe", &own) == nil &&
+		theirs.Dev == own.Dev && theirs.Ino == own.Ino
 }
 
-func (e *confineError) Error() string { return e.what }
-func (e *confineError) Unwrap() error { return e.err }
-
-// stubMain never returns.
-func stubMain() {
-	// Threads that it started, once it is in its groups, would count there.
-	debug.SetGCPercent(-1)
-	if boot.Err != nil {
-		fmt.Fprintln(os.Stderr, "jail:", boot.Err)
-		os.Exit(2)
+// clone makes the mounts that a stub cannot: those of another user's view.
+func (in *inside) clone(parts jail.Part, own *ids, stub int) error {
+	for _, fd := range []*int{&in.tree, &in.file} {
+		if *fd >= 0 {
+			rawClose(*fd)
+			*fd = -1
+		}
 	}
-	op, err := becomeProcess()
-	detail := ""
-	if op == opConfine {
-		detail = err.Error()
-		detail = detail[:min(len(detail), maxDetail)]
+	if parts&jail.Mount == 0 || os.Geteuid() != 0 {
+		return nil
 	}
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
-		errno = syscall.EINVAL
+	userns := -1
+	if own != nil {
+		var err error
+		if userns, err = unix.Open("/proc/"+strconv.Itoa(stub)+"/ns/user", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return &errUser{stubError{opConfine, err, "uid: open the user namespace of the process: " + err.Error()}}
+		}
+		defer rawClose(userns)
 	}
-	b := binary.LittleEndian.AppendUint32([]byte{op}, uint32(errno))
-	_, _ = unix.Write(boot.Report, append(b, detail...))
-	os.Exit(126)
+	var err error
+	if jail.Writable(in.dir) {
+		in.tree, err = detached(in.dirFD, unix.AT_RECURSIVE, userns)
+		if err != nil && own != nil {
+			return &errUser{stubError{opConfine, err, "uid: mount " + in.dir + " with other owners (idmapped; the file system has to support that, and Linux 5.12 or newer is needed): " + err.Error()}}
+		}
+	}
+	if in.exePath != "" && (own != nil && !public(in.exePath) || covered(in.exePath)) && !(jail.Writable(in.dir) && jail.Below(in.exePath, in.dir)) {
+		in.file, err = detached(in.exe, 0, userns)
+		if err != nil && own != nil {
+			in.file, _ = detached(in.exe, 0, -1)
+		}
+	}
+	return nil
 }
 
-// becomeProcess returns only if that failed.
-func becomeProcess() (op byte, err error) {
-	b, err := readAll(boot.Spec)
+// detached clones a mount, whose owner is then that of the user namespace if that is
+// not -1. The error is a bare errno; the descriptor is then -1.
+func detached(fd int, flags uint, userns int) (tree int, err error) {
+	const clone = unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH
+	if tree, err = unix.OpenTree(fd, "", clone|flags); err != nil {
+		return -1, err
+	}
+	if userns < 0 {
+		return tree, nil
+	}
+	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(userns)}
+	err = unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|flags, attr)
+	if err != nil && flags != 0 {
+		// Something is mounted below that cannot be seen so: it keeps its owner.
+		err = unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, attr)
+	}
 	if err != nil {
-		return opConfine, &confineError{"read what to do", err}
+		rawClose(tree)
+		return -1, err
 	}
-	var spec stubSpec
-	var req request
-	if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {
-		return opConfine, &confineError{"what to do is cut off", syscall.EBADMSG}
-	}
-	n := 4 + int(binary.LittleEndian.Uint32(b))
-	if err := json.Unmarshal(b[4:n], &spec); err != nil {
-		return opConfine, &confineError{"what to do is malformed", syscall.EBADMSG}
-	}
-	if err := req.decodeStrings(b[n:]); err != nil {
-		return opConfine, &confineError{"what to do is malformed", syscall.EBADMSG}
-	}
-	for _, fd := range spec.Joins {
-		syscall.CloseOnExec(fd)
-	}
-	if err := spec.join(); err != nil {
-		return opConfine, err
-	}
-	if err := spec.Rlimits.set(); err != nil {
-		return opConfine, err
-	}
-	return opExec, syscall.Exec(req.path, req.argv, req.envv)
+	return tree, nil
 }
 
-// join makes this process, with all its threads, a member of the groups.
-func (spec *stubSpec) join() error {
-	zero := []byte("0")
-	for _, fd := range spec.Joins {
-		_, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&zero[0])), 1)
-		if errno != 0 {
-			return &confineError{"join a group", errno}
-		}
-	}
-	return nil
+func covered(name string) bool {
+	return slices.ContainsFunc(jail.Covers, func(c string) bool { return jail.Below(name, c) })
 }
 
-// set puts the limits in force. The one of descriptors goes through package syscall,
-// which otherwise would restore the value of before at exec.
-func (r rlimits) set() error {
-	for _, l := range []struct {
-		name     string
-		resource int
-		to       uint64
-	}{
-		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, r.FileSize},
-		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, r.Files},
-	} {
-		if l.to == 0 {
-			continue
+// public reports whether everybody may read and execute a file.
+func public(name string) bool {
+	want := uint32(0o5)
+	for ; ; name = filepath.Dir(name) {
+		var st unix.Stat_t
+		if unix.Stat(name, &st) != nil || st.Mode&want != want {
+			return false
 		}
-		var now syscall.Rlimit
-		if err := syscall.Getrlimit(l.resource, &now); err != nil {
-			return &confineError{l.name, err}
+		if name == "/" {
+			return true
 		}
-		// A lower one that is in force already cannot be raised, and need not be.
-		to := min(l.to, now.Max)
-		if err := syscall.Setrlimit(l.resource, &syscall.Rlimit{Cur: to, Max: to}); err != nil {
-			return &confineError{l.name + " " + strconv.FormatUint(l.to, 10), err}
+		want = 0o1
+	}
+}
+
+// givePipes makes pipes among the program's files its own: else it could not open
+// them once more, as /dev/stdout.
+func givePipes(files []uintptr, own *ids) {
+	const pipefs = 0x50495045
+	for _, fd := range files {
+		var fs unix.Statfs_t
+		if unix.Fstatfs(int(fd), &fs) == nil && int64(fs.Type) == pipefs {
+			unix.Fchown(int(fd), own.outside, own.outside)
 		}
 	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,9 +27,35 @@ type tree struct {
 	marker string // its part of TreeMarker's value
 	since  int64  // CLOCK_BOOTTIME before it was started, ns
 	cell   *cell  // nil: a plain process
-	// known are those that were seen in it when it was asked to end: when their parents
-	// obey, they may become orphans by which nothing else can be seen. With guard.mu.
-	known map[procID]bool
+	// known are those outside of its session that were seen in it when it was told to
+	// end, and sessions theirs, with the time at which they were seen: when their parents
+	// end, they may become orphans by which nothing else can be seen. With guard.mu.
+	known    map[procID]bool
+	sessions map[int]uint64
+
+	over atomic.Bool // its process has ended: what is left of it is to be killed
+}
+
+// sight remembers what was found in t, before any of it is signalled.
+func (t *tree) sight(found []procStat) {
+	now := uint64(clock(unix.CLOCK_BOOTTIME) / tick)
+	for _, st := range found {
+		if st.session == t.pid {
+			continue
+		}
+		if t.known == nil {
+			t.known, t.sessions = make(map[procID]bool), make(map[int]uint64)
+		}
+		t.known[st.id()] = true
+		t.sessions[st.session] = now
+	}
+}
+
+// saw reports whether st was in t, or was started in one of its sessions while that was
+// looked at: later, its number may be that of another.
+func (t *tree) saw(st procStat) bool {
+	at, ok := t.sessions[st.session]
+	return t.known[st.id()] || ok && st.start <= at+1
 }
 
 // ticks of procStat.start.
@@ -56,9 +83,12 @@ func (g *guard) split(t *tree) (own, unclear []int) {
 		if !ok {
 			continue
 		}
+		// Of trees that end at the same time each takes what may be the other's: neither
+		// may leave it to the other.
+		running := func(x *tree) bool { return x != t && !x.over.Load() }
 		switch owners := g.owners(st); {
 		case !slices.Contains(owners, t):
-		case len(owners) == 1:
+		case len(owners) == 1 || t.over.Load() && !slices.ContainsFunc(owners, running):
 			own = append(own, pid)
 		default:
 			unclear = append(unclear, pid)
@@ -73,7 +103,7 @@ func (g *guard) owners(st procStat) []*tree {
 		return []*tree{t}
 	}
 	for _, t := range g.trees {
-		if t.known[st.id()] {
+		if t.saw(st) {
 			return []*tree{t}
 		}
 	}
@@ -178,27 +208,34 @@ func killAll(found []procStat, session int) {
 
 // signal delivers sig to t, whose process the calling lane has not reaped.
 func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
+	stub := t.cell.init()
 	if to == onlyProcess {
-		unix.Kill(t.pid, sig)
+		if stub != nil && sig != unix.SIGKILL {
+			stub.signal(sig)
+		} else {
+			unix.Kill(t.pid, sig)
+		}
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if sig == unix.SIGKILL {
+		// Seen first: as orphans they might be nobody's.
+		found := g.members(t)
+		t.sight(found)
 		t.cell.kill()
 		unix.Kill(-t.pid, sig)
 		unix.Kill(t.pid, sig)
-		killAll(g.members(t), g.session)
+		killAll(found, g.session)
 		return
 	}
 	found := g.members(t)
-	if t.known == nil {
-		t.known = make(map[procID]bool)
+	if stub != nil {
+		// It is not of the program, and would not mind.
+		found = slices.DeleteFunc(found, func(st procStat) bool { return st.pid == t.pid })
 	}
+	t.sight(found)
 	for _, st := range found {
-		if st.session != t.pid {
-			t.known[st.id()] = true
-		}
 		signalExact(st, sig)
 	}
 	for _, st := range found {
@@ -225,7 +262,9 @@ func (g *guard) empty(t *tree) (left, unclear []int) {
 				left = append(left, pid)
 			}
 		}
-		killAll(descend(stats(left)), g.session)
+		found := descend(stats(left))
+		t.sight(found)
+		killAll(found, g.session)
 		early := time.Since(begun) < blankWait
 		i := slices.IndexFunc(unclear, func(pid int) bool { return blank(pid) && (early || exiting(pid)) })
 		var next ends

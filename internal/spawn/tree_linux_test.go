@@ -116,6 +116,35 @@ func TestEnd_NamesOrphansThatMayBelongToOthers(t *testing.T) {
 	}
 }
 
+// Two that could own an orphan end at the same time. Neither may leave it to the
+// other.
+func TestEnd_OfTwoAtOnceLeavesNoOrphan(t *testing.T) {
+	t.Parallel()
+	g := open(t, Options{})
+	for range 60 {
+		out, in, end := newOutput(t), newOutput(t), newOutput(t)
+		hold := func(script string) *Process {
+			s := shell(out.w, script)
+			s.Files = append(s.Files, nil, in.r, end.r)
+			return start(t, g, s)
+		}
+		bystander := hold("echo up; read x <&4; exit 1")
+		out.line()
+		owner := hold("(setsid env -i sh -c 'read x; echo $$; exec sleep 1000' <&3 &); echo orphaned; read x <&4; exit 2")
+		if line := out.line(); line != "orphaned" {
+			t.Fatalf("output is %q", line)
+		}
+		in.w.WriteString("go\n")
+		hidden := pidLine(t, out)
+		end.w.Close()
+		waitDone(t, bystander)
+		waitDone(t, owner)
+		if alive(hidden) {
+			t.Fatal("the orphan outlived both")
+		}
+	}
+}
+
 func TestReap_OrphansOfRunningProcesses(t *testing.T) {
 	t.Parallel()
 	g := open(t, Options{})

@@ -25,7 +25,8 @@ const (
 	lookEvery = 20 * time.Millisecond
 	// rareLook is for what would take long to be exceeded.
 	rareLook = time.Second
-	// scanEvery is how often a tree is searched for new processes, at most, and how often
+	// scanEvery is how often a tree is searched for new processes, unless it is new or has
+	// just begun some, and how often
 	// descriptors are counted: the kernel gives out no more than the limit anyway.
 	scanEvery = 100 * time.Millisecond
 	// exactEvery is how often shared memory is divided up exactly, at most, while the
@@ -56,6 +57,7 @@ type watched struct {
 	// scanAt is when they may be searched again, urgentAt if that is urgent;
 	// CLOCK_MONOTONIC, as all these.
 	scanAt, urgentAt int64
+	bornAt           int64 // of the first search
 
 	lookAt int64 // when it is to be looked at again
 	told   bool  // the kernel tells of events
@@ -218,7 +220,7 @@ func (w *watcher) check(t *tree, now int64, last int) (b *Breach, next int64) {
 	urgent, scanned := tasks && c.mayExceedTasks(last), false
 	if memory || l.Files > 0 || l.CPU > 0 && c.group == nil || urgent {
 		scanned = w.scan(t, now, last, urgent)
-		next = min(next, now+int64(scanEvery))
+		next = min(next, c.scanAt)
 	}
 	if memory {
 		b, used := c.checkMemory(now)
@@ -278,7 +280,9 @@ func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 	}
 	if c.members == nil {
 		c.members = make(map[int]*member)
+		c.bornAt = now
 	}
+	known := len(c.members)
 	var pids []int
 	if c.group != nil {
 		pids = c.group.PIDs()
@@ -297,7 +301,11 @@ func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 	c.lastPID = last
 	// A bomb must not make the watchdog one.
 	took := 4 * (clockNow() - now)
-	c.scanAt, c.urgentAt = now+max(int64(scanEvery), took), now+took
+	every := int64(scanEvery)
+	if len(c.members) > known || now-c.bornAt < int64(rareLook) {
+		every = int64(lookEvery) // more may well come
+	}
+	c.scanAt, c.urgentAt = now+max(every, took), now+took
 	return true
 }
 

@@ -23,6 +23,7 @@ const (
 	msgSignal     = 'K' // number u64, signal u16, scope u8
 	msgMark       = 'm' // number u64; answered by msgUsage
 	msgMeasure    = 'u' // number u64; answered by msgUsage
+	msgSurvey     = 'q' // nothing; answered by the same and a list of Part as JSON
 
 	// Lane to supervisor.
 	msgStarted = 's' // number u64, pid u32, errno u32, op u8, detail u16 and that many bytes

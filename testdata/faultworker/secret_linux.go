@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"os"
 	"time"
@@ -29,13 +29,17 @@ func init() {
 	for name, command := range map[string]func(){
 		"last words with the secret": func() { fmt.Println(complaint); last(complaint); os.Exit(3) },
 		"the secret in pieces": func() {
-			for i := range secret {
+			for i := range len(secret) {
 				fmt.Print(secret[i : i+1])
 				time.Sleep(5 * time.Millisecond) // in writes of its own each
 			}
 			fmt.Println()
 		},
-		"the secret in base64": func() { fmt.Println(base64.StdEncoding.EncodeToString([]byte(secret))) },
+		"the secret in quotes": func() {
+			quoted, err := json.Marshal(secret)
+			faulttest.Must(err)
+			fmt.Printf("%q %s\n", secret, quoted)
+		},
 	} {
 		commands[name] = command
 	}
