@@ -121,11 +121,15 @@ func TestGroup_KillsAndRemovesAll(t *testing.T) {
 		}
 		before := g.Events()
 		g.Kill()
-		if after := g.Events(); after != before {
-			t.Errorf("events %+v after Kill, %+v before", after, before)
-		}
 		if err := cmd.Wait(); err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Errorf("ended with %v", err)
+		}
+		// Where Kill has to forbid forks, these fail, and that is no event.
+		if only == V1 {
+			start(t, g, "(:)").Wait()
+		}
+		if after := g.Events(); after != before {
+			t.Errorf("events %+v after Kill, %+v before", after, before)
 		}
 		dirs := g.dirs
 		if err := g.Remove(5 * time.Second); err != nil {
