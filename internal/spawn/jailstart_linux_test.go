@@ -15,6 +15,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feac4032/multiproc/internal/boot"
 )
 
 var levels = []Level{Plain, Namespaces, Sandbox}
@@ -561,3 +563,36 @@ var _ = register("ordinary", func() {
 	}
 	must(g.Close())
 })
+
+// "private" is a worker of this kit as far as package boot goes.
+var _ = register("private", func() {
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	must(err)
+	check(os.Getenv(boot.PrivateMarker) == "", "the marker is inherited")
+	if boot.Role == boot.Worker && dumpable == 0 {
+		os.Exit(asItShould)
+	}
+	os.Exit(letThrough)
+})
+
+func TestJail_WorkersOfTheSandboxMakeThemselvesUnreadable(t *testing.T) {
+	t.Parallel()
+	used.Store("private", true)
+	eachLevel(t, func(t *testing.T, g *Guardian, level Level) {
+		self := "/proc/" + strconv.Itoa(os.Getpid()) + "/exe"
+		st := waitDone(t, start(t, g, &Spec{Path: self, Argv: []string{"private"}, Env: append(as("private"), boot.WorkerMarker+"=out=2"), Level: level}))
+		want := letThrough
+		if level == Sandbox {
+			want = asItShould
+		}
+		if st.Code != want || slices.Contains(st.Isolation, "non_dumpable") != (level == Sandbox) {
+			t.Errorf("%+v", st)
+		}
+		// Of other programs, also those that say they are one, it is not claimed.
+		s := shell(nil, "exit 0")
+		s.Env, s.Level = append(s.Env, boot.WorkerMarker+"="), level
+		if st := waitDone(t, start(t, g, s)); slices.Contains(st.Isolation, "non_dumpable") {
+			t.Errorf("a shell: %q", st.Isolation)
+		}
+	})
+}
