@@ -133,9 +133,10 @@ func (w *row) play(t *testing.T) {
 	if t.Failed() || w.again {
 		return
 	}
-	mended := row{name: w.name, n: w.n, memory: w.memory, command: w.command, prints: w.prints, size: w.size, kept: w.kept}
+	mended := row{name: w.name, n: w.n, memory: w.memory, command: w.command, prints: w.prints, size: w.size}
 	if w.command {
 		mended = *w
+		mended.kept = nil // where all was ok nothing is started again
 	}
 	c = r.call(append(args, append(w.flags, "-resume")...)...)
 	r.checkResumed(c, mended.normal(), base, first)
