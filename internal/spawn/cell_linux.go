@@ -252,9 +252,9 @@ func (c *cell) close(r *report) (e ending) {
 		}
 	}
 	if c.group != nil {
-		// What cannot be removed now is, when the guardian ends.
+		// What cannot be removed now is, when the guardian ends. Other lanes still ask for
+		// its path, to tell whose an orphan is.
 		_ = c.group.Remove(groupWait)
-		c.group = nil
 	}
 	return e
 }
