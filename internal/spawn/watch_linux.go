@@ -150,7 +150,9 @@ func (w *watcher) run() {
 			w.changed = false
 			fds, of = append(fds[:0], unix.PollFd{Fd: int32(w.alarm), Events: unix.POLLIN}), append(of[:0], nil)
 			for _, t := range w.trees {
-				if c := t.cell; c.group != nil {
+				// Who is being killed reads no events, and what was told would be told again
+				// without end.
+				if c := t.cell; c.group != nil && c.breach == nil {
 					fds, c.told = c.group.Told(fds)
 					for len(of) < len(fds) {
 						of = append(of, t)
@@ -192,10 +194,10 @@ func (w *watcher) lastPID() int {
 func (w *watcher) look(t *tree, now int64, last int) (next int64) {
 	c := t.cell
 	if c.breach == nil {
-		c.breach, next = w.check(t, now, last)
-	}
-	if c.breach == nil {
-		return next
+		if c.breach, next = w.check(t, now, last); c.breach == nil {
+			return next
+		}
+		w.changed = true
 	}
 	// Until it has ended: without a group to kill, some may get away at first.
 	w.g.signal(t, unix.SIGKILL, wholeTree)
