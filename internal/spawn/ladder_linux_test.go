@@ -19,7 +19,7 @@ import (
 )
 
 func init() {
-	if os.Getenv(helperEnv) == "headless" {
+	if strings.HasPrefix(os.Getenv(helperEnv), "headless") {
 		runtime.LockOSThread() // main keeps the first thread, and can end it
 	}
 }

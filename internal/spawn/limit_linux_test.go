@@ -57,6 +57,60 @@ func hogMemory(n int) {
 	time.Sleep(deadline)
 }
 
+// headlessHog is a process whose first thread ends before it takes up memory.
+var _ = register("headless hog", func() {
+	go func() {
+		for {
+			if b, err := readProc("/proc/self/stat"); err == nil && strings.Contains(string(b), ") Z ") {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if os.Getenv("SHARED") != "" {
+			hogShared(400 << 20)
+		}
+		hogMemory(400 << 20)
+	}()
+	unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
+})
+
+func TestLimits_HoldWithoutAFirstThread(t *testing.T) {
+	t.Parallel()
+	used.Store("headless hog", true)
+	for _, shared := range []string{"", "1"} {
+		t.Run("shared "+shared, func(t *testing.T) {
+			t.Parallel()
+			g := openOnly(t, byWatchdog)
+			p := start(t, g, &Spec{
+				Path: "/proc/self/exe", Argv: []string{"hog"}, Env: []string{helperEnv + "=headless hog", "SHARED=" + shared},
+				Files: []*os.File{nil, os.Stderr, os.Stderr}, Limits: &Limits{Memory: 128 << 20},
+			})
+			st := waitDone(t, p)
+			if st.Breach == nil || st.Breach.Resource != Memory {
+				t.Errorf("status is %+v", st)
+			}
+		})
+	}
+}
+
+func TestLimits_HoldForMoreProcessesThanAreHeldOpen(t *testing.T) {
+	t.Parallel()
+	g := openOnly(t, byWatchdog)
+	out, in := newOutput(t), newOutput(t)
+	s := shell(out.w, fmt.Sprintf("i=0; while [ $i -lt %d ]; do sleep 1000 & i=$((i+1)); done; echo up; read x <&3; sh -c 'while :; do :; done'", maxHeld+10))
+	s.Files = append(s.Files, nil, in.r)
+	s.Limits = &Limits{CPU: 3 * time.Second, Memory: 1 << 30, Files: 100}
+	p := start(t, g, s)
+	if line := out.line(); line != "up" {
+		t.Fatal(line)
+	}
+	in.w.WriteString("go\n")
+	if st := waitDone(t, p); st.Breach == nil || st.Breach.Resource != CPU {
+		t.Errorf("status is %+v", st)
+	}
+	out.ended(deadline)
+}
+
 // hogShared takes up memory of which each process has a part, and all together too much.
 func hogShared(n int) {
 	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON)
