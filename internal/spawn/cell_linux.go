@@ -281,14 +281,19 @@ func (c *cell) lastLook(r *report) (b *Breach, oom bool) {
 	if code > 0 {
 		evidence = fmt.Sprintf("exit code %d, which is 128 + %s", code, unix.SignalName(signal))
 	}
-	switch l := &c.Limits; {
-	case signal == unix.SIGXFSZ && l.FileSize > 0:
+	l := &c.Limits
+	if signal == unix.SIGXFSZ && l.FileSize > 0 {
 		return &Breach{FileSize, l.FileSize, l.FileSize, byRlimit, evidence}, oom
-	case signal == unix.SIGXCPU && l.CPU > 0 && c.brief:
-		return &Breach{CPU, int64(l.CPU), max(int64(l.CPU), int64(c.used())), byRlimit, evidence}, oom
 	}
-	if cpu := max(c.used(), r.user+r.sys) - c.cpuBase; c.Limits.CPU > 0 && cpu > c.Limits.CPU {
-		return &Breach{CPU, int64(c.Limits.CPU), int64(cpu), byWatchdog, "CPU time of the tree at its end"}, oom
+	// What has not used it has a limit of its own making, or ends so of its own will.
+	cpu := max(c.used(), r.user+r.sys) - c.cpuBase
+	switch {
+	case l.CPU == 0 || cpu < l.CPU:
+		return nil, oom
+	case signal == unix.SIGXCPU && c.brief:
+		return &Breach{CPU, int64(l.CPU), int64(cpu), byRlimit, evidence}, oom
+	case cpu > l.CPU:
+		return &Breach{CPU, int64(l.CPU), int64(cpu), byWatchdog, "CPU time of the tree at its end"}, oom
 	}
 	return nil, oom
 }

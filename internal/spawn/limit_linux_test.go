@@ -341,6 +341,24 @@ func TestLimits_ThatAreNotReachedChangeNothing(t *testing.T) {
 	}
 }
 
+func TestLimits_AreNotBlamedForWhatOthersSet(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"exit code":          "exit 152",
+		"limit of a program": "ulimit -S -t 0; exec sh -c 'while :; do :; done'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := openOnly(t, "")
+			s := shell(nil, script)
+			s.Brief, s.Limits = true, &Limits{CPU: time.Minute}
+			if st := waitDone(t, start(t, g, s)); st.Breach != nil || st.Success() {
+				t.Errorf("status is %+v", st)
+			}
+		})
+	}
+}
+
 func TestLimits_TinyOnesEndClearly(t *testing.T) {
 	t.Parallel()
 	for _, only := range mechanisms {
