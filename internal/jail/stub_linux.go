@@ -185,6 +185,9 @@ func (s *stub) confine(p *program) *failure {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return failed(StepConfine, "make the stub unreadable", err)
 	}
+	if s.order.Parts&User != 0 {
+		forbidUsers()
+	}
 	if f := s.part(Net, loopback); f != nil {
 		return f
 	}
