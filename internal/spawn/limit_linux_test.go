@@ -485,6 +485,40 @@ func TestLimits_OrphansAreTheirGroups(t *testing.T) {
 	}
 }
 
+func TestLimits_TreesKeepWhoLeavesTheirGroups(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	g := openOnly(t, "")
+	other := start(t, g, &Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}, Limits: &Limits{PIDs: 10}})
+	out, in := newOutput(t), newOutput(t)
+	// Those that it moves to are of no tree.
+	s := shell(out.w, "(setsid /bin/sh -c 'for f in $ROOTS; do echo 0 2>/dev/null >$f/cgroup.procs; done; echo $$; exec /bin/sleep 1000' &); read never")
+	roots, _ := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
+	for i := range roots {
+		roots[i] = filepath.Dir(roots[i])
+	}
+	s.Env = append(s.Env, "ROOTS="+strings.Join(roots, " "))
+	s.Files[0] = in.r
+	s.Limits = &Limits{PIDs: 10}
+	p := start(t, g, s)
+	pid := pidLine(t, out)
+	in.w.Close()
+	if st := waitDone(t, p); !st.TreeEmpty || len(st.Leaked) > 0 {
+		t.Errorf("status %+v", st)
+	}
+	if alive(pid) {
+		t.Error("who has left the groups is alive")
+	}
+	out.ended(deathWait)
+	select {
+	case <-other.Done():
+		t.Errorf("another tree was ended: %+v", other.Status())
+	default:
+	}
+}
+
 func TestMark_BeginsAnotherAttempt(t *testing.T) {
 	t.Parallel()
 	for _, only := range mechanisms {

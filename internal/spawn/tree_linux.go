@@ -115,22 +115,27 @@ func (g *guard) owners(st procStat) []*tree {
 			if !read {
 				groups, read = groupsOf(st.pid), true
 			}
-			// Nobody leaves a group by accident.
-			if strings.Contains(groups, t.cell.group.Path()+"\n") {
+			if inGroups(groups, t.cell.group.Path()) {
 				return []*tree{t}
-			}
-			if groups != "" {
-				continue
 			}
 		}
 		if marked && inTree(value, t.marker) {
 			return []*tree{t}
+		}
+		if groups != "" && t.cell != nil && t.cell.group != nil {
+			continue // nobody leaves a group by accident
 		}
 		if t.since <= (int64(st.start)+1)*tick {
 			may = append(may, t)
 		}
 	}
 	return may
+}
+
+// inGroups reports whether one of these groups, as /proc has them, is the one with this
+// path or, as a program may make some of its own, below it.
+func inGroups(groups, path string) bool {
+	return strings.Contains(groups, path+"\n") || strings.Contains(groups, path+"/")
 }
 
 // members collects the processes of t that are alive, parents first. g.mu is
