@@ -56,8 +56,8 @@ type watched struct {
 	lastPID int // the last id of the system when members were searched
 	// scanAt is when they may be searched again, urgentAt if that is urgent;
 	// CLOCK_MONOTONIC, as all these.
-	scanAt, urgentAt int64
-	bornAt           int64 // of the first search
+	scanAt, urgentAt  int64
+	bornAt, scannedAt int64 // of the first search, and of the last
 
 	lookAt int64 // when it is to be looked at again
 	told   bool  // the kernel tells of events
@@ -284,7 +284,10 @@ func (c *cell) mayExceedTasks(last int) bool {
 // while ago, or it is urgent. It reports whether it did.
 func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 	c := t.cell
-	if c.members != nil && (last >= 0 && last == c.lastPID || now < c.scanAt && (!urgent || now < c.urgentAt)) {
+	// One scan may overlook who is given another parent meanwhile, so it is repeated now
+	// and then, also if nobody has come.
+	unchanged := last >= 0 && last == c.lastPID && now < c.scannedAt+int64(rareLook)
+	if c.members != nil && (unchanged || now < c.scanAt && (!urgent || now < c.urgentAt)) {
 		return false
 	}
 	if c.members == nil {
@@ -312,7 +315,7 @@ func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 			c.members[pid] = openMember(pid, len(c.members) < maxHeld)
 		}
 	}
-	c.lastPID = last
+	c.lastPID, c.scannedAt = last, now
 	// A bomb must not make the watchdog one.
 	took := 4 * (clockNow() - now)
 	every := int64(scanEvery)
