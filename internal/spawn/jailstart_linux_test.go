@@ -175,6 +175,23 @@ var _ = register("descriptors", func() {
 	again.WriteString("again")
 })
 
+// Pipes are used by one after the other.
+func TestJail_APipeIsOpenedAgainWhoeverHadItBefore(t *testing.T) {
+	t.Parallel()
+	g := open(t, Options{})
+	out := newOutput(t)
+	for _, level := range []Level{Sandbox, Namespaces, Sandbox, Plain} {
+		s := shell(out.w, "echo "+level.String()+" >/dev/stdout")
+		s.Level = level
+		if st := waitDone(t, start(t, g, s)); !st.Success() {
+			t.Fatalf("%v: %+v", level, st)
+		}
+		if line := out.line(); line != level.String() {
+			t.Errorf("%v: output %q", level, line)
+		}
+	}
+}
+
 func TestJail_EndOfAPipeIsSeenWhileTheProgramRuns(t *testing.T) {
 	t.Parallel()
 	eachLevel(t, func(t *testing.T, g *Guardian, level Level) {
