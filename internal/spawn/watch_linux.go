@@ -76,6 +76,7 @@ type watched struct {
 	noPeak  bool // the group's peak is of before Mark
 
 	filesAt int64
+	full    map[int]bool // who had all its descriptors in use at the last look
 }
 
 // member is a process of a tree. The files are open as long as it is one, so that a
@@ -528,17 +529,26 @@ func (c *cell) used() time.Duration {
 	return c.cpuSeen
 }
 
-// checkFiles looks for a process that has all the descriptors which it may have. The
-// kernel gives it no more, and tells nobody.
+// checkFiles looks for a process that has all the descriptors which it may have, twice
+// in succession: for a moment, as when it loads a library, it may well need just these.
+// The kernel gives it no more, and tells nobody.
 func (c *cell) checkFiles() *Breach {
 	limit := int64(c.Limits.Files)
+	before := c.full
+	c.full = nil
 	for _, m := range c.members {
 		n, ok := m.descriptors()
 		if !ok {
 			c.drop(m)
 			continue
 		}
-		if n >= limit {
+		if n < limit {
+			continue
+		}
+		if c.full == nil {
+			c.full = make(map[int]bool)
+		}
+		if c.full[m.pid] = true; before[m.pid] {
 			return &Breach{Files, limit, n, byRlimit, fmt.Sprintf("/proc/%d/fd: process %d has all its descriptors in use", m.pid, m.pid)}
 		}
 	}
