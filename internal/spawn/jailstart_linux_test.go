@@ -512,6 +512,42 @@ func TestJail_LeavesOutWhatIsNotThereOnlyIfItMay(t *testing.T) {
 	}
 }
 
+// "unmounted" is a supervisor where no mount namespaces can be had: Landlock alone says
+// what may be written.
+var _ = register("unmounted", func() {
+	must(os.WriteFile("/proc/sys/user/max_mnt_namespaces", []byte("0"), 0))
+	g, err := Open(Options{Exclusive: true})
+	must(err)
+	for dir, script := range map[string]string{
+		"/":              "touch /planted-by-jail 2>/dev/null && exit 43; exit 42",
+		os.Getenv("CWD"): "touch made && exit 42",
+	} {
+		p, err := g.Start(&Spec{Path: "/bin/sh", Argv: []string{"sh", "-c", script}, Dir: dir, Level: Sandbox, Lenient: true})
+		must(err)
+		<-p.Done()
+		st := p.Status()
+		check(!slices.Contains(st.Isolation, "mount"), "there are mount namespaces: %+v", st)
+		check(st.Code == asItShould || !slices.Contains(st.Isolation, "landlock"), "in %s: %+v", dir, st)
+	}
+	must(g.Close())
+})
+
+func TestJail_KeepsTheRootDirectoryReadOnlyWithoutMounts(t *testing.T) {
+	t.Parallel()
+	cmd, in := helper(t, "unmounted", 0, "CWD="+openDir(t, "/var/tmp", 0o777))
+	defer in.Close()
+	uid, gid := os.Getuid(), os.Getgid()
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}},
+	}
+	if out, err := cmd.Output(); err != nil {
+		t.Errorf("%v after %q", err, out)
+	}
+	os.Remove("/planted-by-jail")
+}
+
 func TestJail_StartsForAnOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
