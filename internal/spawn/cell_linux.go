@@ -110,15 +110,24 @@ func levelParts(level Level) (p jail.Part) {
 }
 
 // backstop has the kernel look after what the watchdog does, at a distance, in case it
-// is late. There is no hurry with that, so it needs no stub.
-func (c *cell) backstop(pid int) {
+// is late. There is no hurry with that, so it needs no stub; one that stays, however,
+// stands between this process and the program, and has to see to it itself.
+func (c *cell) backstop() (list []jail.Rlimit) {
 	if c.Limits.Memory > 0 && c.memoryBy == byWatchdog {
-		lower(pid, unix.RLIMIT_DATA, 4*uint64(c.Limits.Memory)+1<<30, 0)
+		list = append(list, jail.Rlimit{Resource: unix.RLIMIT_DATA, Value: 4*uint64(c.Limits.Memory) + 1<<30})
 	}
 	if c.Limits.CPU > 0 && c.brief {
-		// SIGXCPU, which tells why, and a second later SIGKILL.
-		lower(pid, unix.RLIMIT_CPU, uint64((c.Limits.CPU+time.Second-1)/time.Second)+2, 1)
+		list = append(list, jail.Rlimit{Resource: unix.RLIMIT_CPU, Value: uint64((c.Limits.CPU+time.Second-1)/time.Second) + 2})
 	}
+	return list
+}
+
+// lowered leaves out what is limited here more strictly, and may be raised by nobody.
+func lowered(list []jail.Rlimit) []jail.Rlimit {
+	return slices.DeleteFunc(list, func(l jail.Rlimit) bool {
+		var now unix.Rlimit
+		return unix.Getrlimit(l.Resource, &now) != nil || now.Cur <= l.Value
+	})
 }
 
 // lower sets a limit of another process, unless it is lower already.
@@ -147,10 +156,19 @@ func (c *cell) start(l *lane, req *request, attr *syscall.ProcAttr) (pid int, er
 	case plain && c.group.CanEnter():
 		pid, err = c.startInside(req, &own)
 	default:
+		if spec.parts&jail.Pid != 0 {
+			spec.rlimits = append(spec.rlimits, lowered(c.backstop())...)
+		}
 		pid, err = c.startStub(l, &spec, req, attr)
 	}
-	if err == nil {
-		c.backstop(pid)
+	if err == nil && c.init() == nil {
+		for _, b := range c.backstop() {
+			margin := uint64(0)
+			if b.Resource == unix.RLIMIT_CPU {
+				margin = 1 // SIGXCPU, which tells why, and a second later SIGKILL
+			}
+			lower(pid, b.Resource, b.Value, margin)
+		}
 	}
 	return pid, err
 }

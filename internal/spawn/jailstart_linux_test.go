@@ -400,6 +400,20 @@ func TestJail_LimitsBindTheProgramAlone(t *testing.T) {
 	})
 }
 
+func TestJail_LimitsHaveABackstop(t *testing.T) {
+	t.Parallel()
+	g := open(t, Options{only: byWatchdog})
+	for _, level := range levels[1:] {
+		out := newOutput(t)
+		s := shell(out.w, "ulimit -d; ulimit -t")
+		s.Level, s.Brief, s.Limits = level, true, &Limits{Memory: 64 << 20, CPU: time.Minute}
+		p := start(t, g, s)
+		if got, st := out.ended(deadline), waitDone(t, p); got != "1310720\n62\n" {
+			t.Errorf("%v: limits are %q, %+v", level, got, st)
+		}
+	}
+}
+
 func TestJail_LeavesNothing(t *testing.T) {
 	t.Parallel()
 	g := open(t, Options{})
