@@ -25,7 +25,7 @@ type flow struct {
 	missed  bool // order: it has written more than was kept, and is printed when it has ended
 
 	veil [2]*mask.Stream // of each stream; nil = there are no secrets
-	buf  []byte          // what came through it
+	buf  [2][]byte       // what came through it: the streams come at the same time
 }
 
 // newFlow makes the flow of an instance.
@@ -56,8 +56,8 @@ func (r *run) Output(in *Instance, isStderr bool, p []byte) {
 		to = toStderr
 	}
 	if f.veil[to] != nil {
-		f.buf = f.veil[to].Append(f.buf[:0], p)
-		p = f.buf
+		f.buf[to] = f.veil[to].Append(f.buf[to][:0], p)
+		p = f.buf[to]
 	}
 	r.flows(in, f, to, p)
 }

@@ -206,3 +206,36 @@ func (m *mixture) check(instances, size int, lines, tagged bool) error {
 	}
 	return nil
 }
+
+// With secrets, what came through a mask of one stream is no other's.
+func TestLive_StreamsWithSecretsComeAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	tr := setup(t, "{output: live, jobs: [{id: a, run: [x], secrets: [TOKEN]}]}")
+	tr.cfg.Settings.Environ = []string{"TOKEN=a secret"}
+	tr.ex.auto = nil
+	tr.steer(func() {
+		in := tr.ex.open["a"]
+		var both sync.WaitGroup
+		for _, isStderr := range []bool{false, true} {
+			both.Go(func() {
+				text := "out a secret\n"
+				if isStderr {
+					text = "err a secret\n"
+				}
+				for range 2000 {
+					tr.ex.o.Output(in, isStderr, []byte(text))
+				}
+			})
+		}
+		both.Wait()
+		tr.ex.end("a", printing("x", ""))
+	})
+	for line := range strings.Lines(tr.stdout.String()) {
+		if line != "a\tout ***\n" {
+			t.Fatalf("stdout has %q", line)
+		}
+	}
+	if n := strings.Count(tr.stderr.String(), "a\terr ***\n"); n != 2000 {
+		t.Errorf("stderr has %d lines", n)
+	}
+}

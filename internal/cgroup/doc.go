@@ -14,8 +14,9 @@
 //	err = group.Kill()
 //	err = group.Remove(time.Second)
 //
-// Folders are named multiproc-NAME, NAME being 32 hexadecimal digits. They lie below the group of this process, so
-// that what limits this process limits its groups; see Open for when they do not.
+// Folders are named multiproc-NAME, NAME being 32 hexadecimal digits. They lie below
+// the group of this process, so that what limits this process limits its groups; see
+// Open for when they do not.
 // A tree is locked as long as its owner lives. Open removes those of owners that
 // are dead, with what still runs in them.
 //

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -41,24 +42,52 @@ func killFolder(dir string) {
 		return
 	}
 	// Version 1, or Linux before 5.14. With no room for another, no fork can run away
-	// from this.
-	_ = eachFolder(dir, func(dir string) { _ = write(filepath.Join(dir, "pids.max"), "0") })
+	// from this, and what is frozen would not die.
+	_ = eachFolder(dir, func(dir string) {
+		_ = write(filepath.Join(dir, "pids.max"), "0")
+		_ = write(filepath.Join(dir, "freezer.state"), "THAWED")
+	})
 	for range killRounds {
 		found := false
-		_ = eachFolder(dir, func(dir string) {
-			for _, pid := range processes(dir) {
-				if pid == os.Getpid() {
-					continue // a thread that could not leave
-				}
-				found = unix.Kill(pid, unix.SIGKILL) == nil || found
-			}
-		})
+		_ = eachFolder(dir, func(dir string) { found = killProcesses(dir) || found })
 		if !found {
 			return
 		}
 		runtime.Gosched()
 	}
 }
+
+// killProcesses kills the processes of one group, and reports whether there were any.
+func killProcesses(dir string) (found bool) {
+	for pids := range slices.Chunk(processes(dir), killAtOnce) {
+		fds := make([]int, len(pids))
+		for i, pid := range pids {
+			var err error
+			if fds[i], err = unix.PidfdOpen(pid, 0); err != nil {
+				fds[i] = -1
+			}
+		}
+		// Who is listed now is the one whose descriptor was opened, or that one is dead:
+		// an id alone could be a stranger's.
+		now := processes(dir)
+		for i, pid := range pids {
+			if pid != os.Getpid() && slices.Contains(now, pid) { // else a thread that could not leave
+				if fds[i] < 0 { // no descriptors, or Linux before 5.3
+					found = unix.Kill(pid, unix.SIGKILL) == nil || found
+				} else {
+					found = unix.PidfdSendSignal(fds[i], unix.SIGKILL, nil, 0) == nil || found
+				}
+			}
+			if fds[i] >= 0 {
+				unix.Close(fds[i])
+			}
+		}
+	}
+	return found
+}
+
+// killAtOnce bounds the descriptors that are open for that.
+const killAtOnce = 16
 
 // killRounds bounds the hunt for processes that fork as fast as they are killed.
 const killRounds = 50
@@ -99,12 +128,15 @@ func removeFolder(dir string, wait time.Duration) error {
 		case err == nil:
 			err = failed
 		}
-		if time.Now().After(deadline) {
+		if !busy(err) || time.Now().After(deadline) {
 			return fmt.Errorf("remove control group %s: %w", dir, err)
 		}
 		time.Sleep(pause)
 	}
 }
+
+// busy reports whether a group could not be removed for what is still in it.
+func busy(err error) bool { return errors.Is(err, unix.EBUSY) || errors.Is(err, unix.ENOTEMPTY) }
 
 // pread is read without telling the runtime, since the kernel answers at once: the
 // watchdog does it often. It returns -1 if that failed.

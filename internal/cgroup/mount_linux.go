@@ -108,6 +108,29 @@ func places(mountinfo, cgroup []byte) (v2 *place, v1 map[string]*place) {
 	return v2, v1
 }
 
+// above lists where the group of a process with this cgroup file is seen, and those
+// above it. There are none if it is in no group of the hierarchy.
+func (m *mount) above(cgroup []byte) (dirs []string) {
+	group, paths := parsePaths(cgroup)
+	if !m.v2 {
+		group = ""
+		for _, c := range m.controllers {
+			if group == "" {
+				group = paths[c]
+			}
+		}
+	}
+	if group == "" {
+		return nil
+	}
+	for dir := m.folder(group); ; dir = filepath.Dir(dir) {
+		dirs = append(dirs, dir)
+		if dir == m.dir || dir == "/" {
+			return dirs
+		}
+	}
+}
+
 // folder is where a group is seen. One that lies outside of what is mounted, as
 // happens in containers, is seen as the mount's own root.
 func (m *mount) folder(group string) string {

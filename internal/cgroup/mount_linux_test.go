@@ -62,3 +62,40 @@ func FuzzPlaces(f *testing.F) {
 		}
 	})
 }
+
+func TestAbove_StaysInTheMount(t *testing.T) {
+	t.Parallel()
+	found := parseMounts([]byte(`23 1 0:22 / /proc rw - proc proc rw
+31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:1 - cgroup cgroup rw,cpu,cpuacct
+33 31 0:30 /docker/abc /sys/fs/cgroup/my\040pids rw - cgroup cgroup rw,pids
+34 31 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate
+garbage
+1 2 3 - cgroup
+`))
+	if len(found) != 3 {
+		t.Fatalf("found %+v", found)
+	}
+	for _, c := range []struct {
+		of   int
+		memo string
+		want string
+	}{
+		{0, "1:cpu,cpuacct:/a/b\n2:pids:/x\n0::/y", "/sys/fs/cgroup/cpu,cpuacct/a/b /sys/fs/cgroup/cpu,cpuacct/a /sys/fs/cgroup/cpu,cpuacct"},
+		{0, "1:cpu:/", "/sys/fs/cgroup/cpu,cpuacct"},
+		{0, "1:cpuset:/a", ""},
+		{1, "8:pids:/docker/abc/d", "/sys/fs/cgroup/my pids/d /sys/fs/cgroup/my pids"},
+		{1, "8:pids:/docker/abc", "/sys/fs/cgroup/my pids"},
+		{1, "8:pids:/docker/other", "/sys/fs/cgroup/my pids"},
+		{1, "8:pids:/docker/abc/../../etc", "/sys/fs/cgroup/my pids"},
+		{2, "0::/user.slice", "/sys/fs/cgroup/unified/user.slice /sys/fs/cgroup/unified"},
+		{2, "0::/../..", "/sys/fs/cgroup/unified"},
+		{2, "0::relative\n0\n\n::::", ""},
+		{2, "1:name=systemd:/s", ""},
+		{2, "", ""},
+	} {
+		if got := strings.Join(found[c.of].above([]byte(c.memo)), " "); got != c.want {
+			t.Errorf("%+v, %q: %q, want %q", found[c.of], c.memo, got, c.want)
+		}
+	}
+}

@@ -64,8 +64,8 @@ type branch struct {
 	leaf     string   // to which the processes of the group above were moved, or ""
 }
 
-// Open makes the tree, whose name is 32 hexadecimal digits, removing those of dead owners beside it. It takes a
-// millisecond or so. In version 1 groups are made below this process's own. In
+// Open makes the tree, whose name is 32 hexadecimal digits, removing those of dead
+// owners beside it. It takes a millisecond or so. In version 1 groups are made below this process's own. In
 // version 2 a group that has processes cannot give controllers to others, so they
 // are made
 //
@@ -452,53 +452,4 @@ func (t *Tree) Remove(wait time.Duration) error {
 		remove(b)
 	}
 	return errors.Join(failed...)
-}
-
-// Kill kills all that is in the groups of the tree of this name, whose owner is
-// dead, and does not wait for it. No such tree is no error.
-func Kill(name string) { eachOf(name, killFolder) }
-
-// Remove removes the tree of this name, whose owner is dead, as Tree.Remove does.
-func Remove(name string, wait time.Duration) error {
-	var failed []error
-	eachOf(name, func(dir string) {
-		killFolder(dir)
-		if err := removeFolder(dir, wait); err != nil {
-			failed = append(failed, err)
-		}
-	})
-	return errors.Join(failed...)
-}
-
-// eachOf calls f with the folders of a tree. They lie below this process's group or,
-// in version 2, below one above it.
-func eachOf(name string, f func(dir string)) {
-	v2, v1, err := find()
-	if err != nil {
-		return
-	}
-	done := make(map[string]bool)
-	try := func(parent string) {
-		dir := filepath.Join(parent, prefix+name)
-		if st, err := os.Lstat(dir); err == nil && st.IsDir() && !done[dir] {
-			done[dir] = true
-			f(dir)
-		}
-	}
-	for _, p := range v1 {
-		try(p.own)
-	}
-	if v2 == nil {
-		return
-	}
-	for dir := v2.own; ; dir = filepath.Dir(dir) {
-		if strings.HasPrefix(filepath.Base(dir), leafPrefix) {
-			// This process was moved by the dead one, and moves back.
-			defer leave(filepath.Dir(dir), dir)
-		}
-		try(dir)
-		if dir == v2.dir || dir == "/" {
-			return
-		}
-	}
 }

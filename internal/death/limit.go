@@ -47,20 +47,16 @@ func Limit(set *spawn.Limits, how Exits, texts ...string) *spawn.Breach {
 	if set == nil {
 		return nil
 	}
-	// A shell makes 128 and the signal of what it has run its own exit code.
-	for _, s := range []struct {
-		resource string
-		signal   syscall.Signal
-		name     string
-	}{{spawn.FileSize, xfsz, "SIGXFSZ"}, {spawn.CPU, xcpu, "SIGXCPU"}} {
-		n := allowed(set, s.resource)
-		switch {
-		case n == 0 || s.signal == 0:
-		case how.Signal == s.signal:
-			return &spawn.Breach{Resource: s.resource, Limit: n, Observed: n, EnforcedBy: rlimit, Evidence: "ended by " + s.name}
-		case how.Code == 128+int(s.signal):
-			return &spawn.Breach{Resource: s.resource, Limit: n, Observed: n, EnforcedBy: rlimit, Evidence: "exit code of a shell for " + s.name}
-		}
+	// A shell makes 128 and the signal of what it has run its own exit code. SIGXCPU is
+	// no evidence: a program may have set a limit of its own, and package spawn knows
+	// what CPU time was used.
+	n := set.FileSize
+	switch {
+	case n == 0 || xfsz == 0:
+	case how.Signal == xfsz:
+		return &spawn.Breach{Resource: spawn.FileSize, Limit: n, Observed: n, EnforcedBy: rlimit, Evidence: "ended by SIGXFSZ"}
+	case how.Code == 128+int(xfsz):
+		return &spawn.Breach{Resource: spawn.FileSize, Limit: n, Observed: n, EnforcedBy: rlimit, Evidence: "exit code of a shell for SIGXFSZ"}
 	}
 	for _, text := range texts {
 		lines := strings.Split(text, "\n")
@@ -109,8 +105,6 @@ func allowed(l *spawn.Limits, resource string) int64 {
 	switch resource {
 	case spawn.Memory:
 		return l.Memory
-	case spawn.CPU:
-		return int64(l.CPU)
 	case spawn.PIDs:
 		return int64(l.PIDs)
 	case spawn.Files:

@@ -28,7 +28,7 @@ func TestLimit_IsReadFromWhatTheKernelAnswered(t *testing.T) {
 		"SIGXFSZ of sh":           {code(153), "", spawn.FileSize},
 		"go file size":            {code(1), "write /x: file too large", spawn.FileSize},
 		"python size":             {code(1), "OSError: [Errno 27] File too large", spawn.FileSize},
-		"SIGXCPU":                 {Exits{Code: -1, Signal: syscall.SIGXCPU}, "", spawn.CPU},
+		"SIGXCPU, of whom ever":   {Exits{Code: -1, Signal: syscall.SIGXCPU}, "", ""},
 		"bash pids":               {code(1), "bash: fork: retry: Resource temporarily unavailable", spawn.PIDs},
 		"dash pids":               {code(2), "sh: 1: Cannot fork", spawn.PIDs},
 		"go pids":                 {code(1), "fork/exec /bin/true: resource temporarily unavailable", spawn.PIDs},

@@ -4,8 +4,5 @@ package death
 
 import "syscall"
 
-// Signals with which the kernel holds a limit.
-const (
-	xfsz = syscall.SIGXFSZ
-	xcpu = syscall.SIGXCPU
-)
+// xfsz is the signal with which the kernel holds the limit of a file's size.
+const xfsz = syscall.SIGXFSZ

@@ -2,8 +2,6 @@ package death
 
 import "syscall"
 
-// Signals with which the kernel holds a limit: there are none.
-const (
-	xfsz = syscall.Signal(0)
-	xcpu = syscall.Signal(0)
-)
+// xfsz is the signal with which the kernel holds the limit of a file's size: there is
+// none.
+const xfsz = syscall.Signal(0)

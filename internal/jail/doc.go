@@ -28,7 +28,8 @@
 //     file that it owns
 //   - /proc with only its own processes, read-only, since root owns /proc/sys
 //   - a network with nothing but a loopback interface
-//   - no capability, and no way to get one
+//   - no capability, and no way to get one: nor may it make a user namespace, unless
+//     /proc/sys is read-only for the guardian too, as it is in many containers
 //
 // The sandbox adds no_new_privs, Landlock, a seccomp filter and, where the guardian is
 // root, a user id that owns nothing: the working directory is then attached by an

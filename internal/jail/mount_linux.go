@@ -45,13 +45,12 @@ func Writable(dir string) bool {
 }
 
 // mounts makes the view of the file system that doc.go describes, out of the copy of
-// the guardian's that this mount namespace began with. own says whether the working
-// directory is writable.
-func (s *stub) mounts() (own bool, err error) {
-	own = Writable(s.order.Dir)
+// the guardian's that this mount namespace began with.
+func (s *stub) mounts() (err error) {
+	own := Writable(s.order.Dir)
 	if own && s.dir < 0 {
 		if s.dir, err = unix.OpenTree(unix.AT_FDCWD, s.order.Dir, clone|unix.AT_RECURSIVE); err != nil {
-			return false, fmt.Errorf("clone the mount of %s: %w", s.order.Dir, err)
+			return fmt.Errorf("clone the mount of %s: %w", s.order.Dir, err)
 		}
 	}
 	covered := s.order.ExePath != "" && !(own && Below(s.order.ExePath, s.order.Dir)) && isCovered(s.order.ExePath)
@@ -77,52 +76,52 @@ func (s *stub) mounts() (own bool, err error) {
 	private := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, Propagation: unix.MS_PRIVATE}
 	if own {
 		if err := setattr(s.dir, private); err != nil {
-			return false, fmt.Errorf("set the mount of %s (Linux 5.12 or newer is needed): %w", s.order.Dir, err)
+			return fmt.Errorf("set the mount of %s (Linux 5.12 or newer is needed): %w", s.order.Dir, err)
 		}
 	}
 	private.Attr_set |= unix.MOUNT_ATTR_RDONLY
 	if s.prog >= 0 {
 		if err := setattr(s.prog, private); err != nil {
-			return false, fmt.Errorf("set the mount of %s: %w", s.order.ExePath, err)
+			return fmt.Errorf("set the mount of %s: %w", s.order.ExePath, err)
 		}
 	}
 	if err := unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, private); err != nil {
-		return false, fmt.Errorf("make all mounts read-only (Linux 5.12 or newer is needed): %w", err)
+		return fmt.Errorf("make all mounts read-only (Linux 5.12 or newer is needed): %w", err)
 	}
 
 	for name, fd := range nodes {
 		if err := attach(fd, name); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if s.order.Parts&Pid != 0 {
 		if err := unix.Mount("proc", "/proc", "proc", safe|unix.MS_NOEXEC|unix.MS_RDONLY, ""); err != nil {
-			return false, fmt.Errorf("mount /proc (in a container, its own must not be covered in parts): %w", err)
+			return fmt.Errorf("mount /proc (in a container, its own must not be covered in parts): %w", err)
 		}
 	}
 	if err := terminals(); err != nil {
-		return false, err
+		return err
 	}
 	for _, name := range Covers {
 		if own && s.order.Dir == name {
 			continue // covered by itself, below
 		}
 		if err := cover(name); err != nil && !errors.Is(err, unix.ENOENT) {
-			return false, err
+			return err
 		}
 	}
 	var hidden []string
 	if own {
 		made, err := place(s.dir, s.order.Dir, true)
 		if err != nil {
-			return false, err
+			return err
 		}
 		hidden = append(hidden, made)
 	}
 	if s.prog >= 0 && !(own && Below(s.order.ExePath, s.order.Dir)) {
 		made, err := place(s.prog, s.order.ExePath, false)
 		if err != nil {
-			return false, err
+			return err
 		}
 		hidden = append(hidden, made)
 	}
@@ -132,10 +131,10 @@ func (s *stub) mounts() (own bool, err error) {
 			continue
 		}
 		if err := unix.MountSetattr(unix.AT_FDCWD, name, 0, fixed); err != nil && !errors.Is(err, unix.ENOENT) {
-			return false, fmt.Errorf("make %s read-only: %w", name, err)
+			return fmt.Errorf("make %s read-only: %w", name, err)
 		}
 	}
-	return own, nil
+	return nil
 }
 
 func isCovered(name string) bool {

@@ -185,14 +185,13 @@ func (s *stub) confine(p *program) *failure {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return failed(StepConfine, "make the stub unreadable", err)
 	}
+	if s.order.Parts&User != 0 {
+		forbidUsers()
+	}
 	if f := s.part(Net, loopback); f != nil {
 		return f
 	}
-	ownDir := s.order.Parts&Mount == 0
-	if f := s.part(Mount, func() (err error) {
-		ownDir, err = s.mounts()
-		return err
-	}); f != nil {
+	if f := s.part(Mount, s.mounts); f != nil {
 		return f
 	}
 	if s.order.Dir != "" {
@@ -209,7 +208,7 @@ func (s *stub) confine(p *program) *failure {
 		return f
 	}
 	if f := s.part(Landlock, func() (err error) {
-		p.ruleset, err = newRuleset(s.answer.Parts, ownDir, exe)
+		p.ruleset, err = newRuleset(s.answer.Parts, Writable(s.order.Dir), exe)
 		return err
 	}); f != nil {
 		return f

@@ -82,8 +82,7 @@ func (g *guard) groups(nonce, only string) *cgroup.Tree {
 	return g.grouped
 }
 
-// rlimits are what the process needs before its program runs. With a level they
-// include the backstops, since the process that is started is not the program.
+// rlimits are what the process needs before its program runs.
 func (c *cell) rlimits() (list []jail.Rlimit) {
 	add := func(resource int, value uint64) {
 		if value > 0 {
@@ -92,39 +91,28 @@ func (c *cell) rlimits() (list []jail.Rlimit) {
 	}
 	add(unix.RLIMIT_NOFILE, uint64(c.Limits.Files))
 	add(unix.RLIMIT_FSIZE, uint64(c.Limits.FileSize))
-	if c.Level != Plain {
-		add(unix.RLIMIT_DATA, c.dataBackstop())
-		add(unix.RLIMIT_CPU, c.cpuBackstop())
+	return list
+}
+
+// backstop has the kernel look after what the watchdog does, at a distance, in case it
+// is late. There is no hurry with that, so it needs no stub; one that stays, however,
+// stands between this process and the program, and has to see to it itself.
+func (c *cell) backstop() (list []jail.Rlimit) {
+	if c.Limits.Memory > 0 && c.memoryBy == byWatchdog {
+		list = append(list, jail.Rlimit{Resource: unix.RLIMIT_DATA, Value: 4*uint64(c.Limits.Memory) + 1<<30})
+	}
+	if c.Limits.CPU > 0 && c.brief {
+		list = append(list, jail.Rlimit{Resource: unix.RLIMIT_CPU, Value: uint64((c.Limits.CPU+time.Second-1)/time.Second) + 2})
 	}
 	return list
 }
 
-// dataBackstop is in bytes, 0 = none is needed.
-func (c *cell) dataBackstop() uint64 {
-	if c.Limits.Memory > 0 && c.memoryBy == byWatchdog {
-		return 4*uint64(c.Limits.Memory) + 1<<30
-	}
-	return 0
-}
-
-// cpuBackstop is in seconds, 0 = none is needed.
-func (c *cell) cpuBackstop() uint64 {
-	if c.Limits.CPU > 0 && c.brief {
-		return uint64((c.Limits.CPU+time.Second-1)/time.Second) + 2
-	}
-	return 0
-}
-
-// backstop has the kernel look after what the watchdog does, at a distance, in case it
-// is late. There is no hurry with that, so it needs no stub.
-func (c *cell) backstop(pid int) {
-	if to := c.dataBackstop(); to > 0 {
-		lower(pid, unix.RLIMIT_DATA, to, 0)
-	}
-	if to := c.cpuBackstop(); to > 0 {
-		// SIGXCPU, which tells why, and a second later SIGKILL.
-		lower(pid, unix.RLIMIT_CPU, to, 1)
-	}
+// lowered leaves out what is limited here more strictly, and may be raised by nobody.
+func lowered(list []jail.Rlimit) []jail.Rlimit {
+	return slices.DeleteFunc(list, func(l jail.Rlimit) bool {
+		var now unix.Rlimit
+		return unix.Getrlimit(l.Resource, &now) != nil || now.Cur <= l.Value
+	})
 }
 
 // lower sets a limit of another process, unless it is lower already.
@@ -155,26 +143,31 @@ func (c *cell) start(l *lane, req *request, attr *syscall.ProcAttr) (pid int, er
 			sys.UseCgroupFD, sys.CgroupFD = true, dir
 		}
 	}
-	if !stubbed {
-		if len(spec.joins) == 0 {
-			pid, err = syscall.ForkExec(req.path, req.argv, &own)
-		} else if c.group.CanEnter() {
-			pid, err = c.startInside(req, &own)
-		} else {
-			c.stub, err = l.startStub(&spec, req, &own)
+	switch {
+	case stubbed || len(spec.joins) > 0 && !c.group.CanEnter():
+		if spec.parts&jail.Pid != 0 {
+			spec.rlimits = append(spec.rlimits, lowered(c.backstop())...)
 		}
-	} else {
-		c.stub, err = l.startStub(&spec, req, &own)
-	}
-	if c.stub != nil {
-		pid = c.stub.pid
+		if c.stub, err = l.startStub(&spec, req, &own); err == nil {
+			pid = c.stub.pid
+		}
+	case len(spec.joins) > 0:
+		pid, err = c.startInside(req, &own)
+	default:
+		pid, err = syscall.ForkExec(req.path, req.argv, &own)
 	}
 	var se *stubError
 	switch {
-	case err == nil && c.Level == Plain:
-		c.backstop(pid)
 	case errors.As(err, &se) && se.op == opConfine:
 		err = l.g.explain(l, spec.parts, se)
+	case err == nil && c.init() == nil:
+		for _, b := range c.backstop() {
+			margin := uint64(0)
+			if b.Resource == unix.RLIMIT_CPU {
+				margin = 1 // SIGXCPU, which tells why, and a second later SIGKILL
+			}
+			lower(pid, b.Resource, b.Value, margin)
+		}
 	}
 	return pid, err
 }
@@ -266,9 +259,9 @@ func (c *cell) close(r *report) (e ending) {
 	}
 	c.closeMembers()
 	if c.group != nil {
-		// What cannot be removed now is, when the guardian ends.
+		// What cannot be removed now is, when the guardian ends. Other lanes still ask for
+		// its path, to tell whose an orphan is.
 		_ = c.group.Remove(groupWait)
-		c.group = nil
 	}
 	return e
 }
@@ -295,14 +288,19 @@ func (c *cell) lastLook(r *report) (b *Breach, oom bool) {
 	if code > 0 {
 		evidence = fmt.Sprintf("exit code %d, which is 128 + %s", code, unix.SignalName(signal))
 	}
-	switch l := &c.Limits; {
-	case signal == unix.SIGXFSZ && l.FileSize > 0:
+	l := &c.Limits
+	if signal == unix.SIGXFSZ && l.FileSize > 0 {
 		return &Breach{FileSize, l.FileSize, l.FileSize, byRlimit, evidence}, oom
-	case signal == unix.SIGXCPU && l.CPU > 0 && c.brief:
-		return &Breach{CPU, int64(l.CPU), max(int64(l.CPU), int64(c.used())), byRlimit, evidence}, oom
 	}
-	if cpu := max(c.used(), r.user+r.sys) - c.cpuBase; c.Limits.CPU > 0 && cpu > c.Limits.CPU {
-		return &Breach{CPU, int64(c.Limits.CPU), int64(cpu), byWatchdog, "CPU time of the tree at its end"}, oom
+	// What has not used it has a limit of its own making, or ends so of its own will.
+	cpu := max(c.used(), r.user+r.sys) - c.cpuBase
+	switch {
+	case l.CPU == 0 || cpu < l.CPU:
+		return nil, oom
+	case signal == unix.SIGXCPU && c.brief:
+		return &Breach{CPU, int64(l.CPU), int64(cpu), byRlimit, evidence}, oom
+	case cpu > l.CPU:
+		return &Breach{CPU, int64(l.CPU), int64(cpu), byWatchdog, "CPU time of the tree at its end"}, oom
 	}
 	return nil, oom
 }

@@ -34,7 +34,11 @@ type places struct {
 }
 
 func (p places) env() []string {
-	return []string{"PORT=" + strconv.Itoa(p.port), "OUTSIDE=" + p.outside, "HIDDEN=" + p.hidden, "STRANGER=" + strconv.Itoa(p.stranger), "ABSTRACT=" + p.abstract}
+	sysctl := ""
+	if st := (unix.Statfs_t{}); unix.Statfs("/proc/sys", &st) == nil && st.Flags&unix.ST_RDONLY != 0 {
+		sysctl = "read-only"
+	}
+	return []string{"PORT=" + strconv.Itoa(p.port), "OUTSIDE=" + p.outside, "HIDDEN=" + p.hidden, "STRANGER=" + strconv.Itoa(p.stranger), "ABSTRACT=" + p.abstract, "SYSCTL=" + sysctl}
 }
 
 // probe is something that a process in a jail tries. It returns nil if that came out
@@ -228,6 +232,16 @@ var probes = map[string]probe{
 	"mount": {level: Sandbox, try: func() error {
 		return refused(unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""), unix.EPERM)
 	}},
+	"user namespaces": {level: Namespaces, try: func() error {
+		child, err := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER}})
+		if err == nil {
+			child.Wait()
+			if os.Getenv("SYSCTL") != "" {
+				return nil // nobody could forbid it
+			}
+		}
+		return refused(err, unix.EPERM, unix.ENOSPC)
+	}},
 	"unshare": {level: Sandbox, try: func() error { return refused(unix.Unshare(unix.CLONE_NEWUSER), unix.EPERM) }},
 	"clone of namespaces": {level: Sandbox, try: func() error {
 		child, err := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER}})
@@ -290,7 +304,7 @@ func nested(name string) error {
 		Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN}},
 	})
 	if err != nil {
-		return refused(err, unix.EPERM)
+		return refused(err, unix.EPERM, unix.ENOSPC)
 	}
 	state, err := child.Wait()
 	if err != nil {

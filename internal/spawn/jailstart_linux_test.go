@@ -177,6 +177,23 @@ var _ = register("descriptors", func() {
 	again.WriteString("again")
 })
 
+// Pipes are used by one after the other.
+func TestJail_APipeIsOpenedAgainWhoeverHadItBefore(t *testing.T) {
+	t.Parallel()
+	g := open(t, Options{})
+	out := newOutput(t)
+	for _, level := range []Level{Sandbox, Namespaces, Sandbox, Plain} {
+		s := shell(out.w, "echo "+level.String()+" >/dev/stdout")
+		s.Level = level
+		if st := waitDone(t, start(t, g, s)); !st.Success() {
+			t.Fatalf("%v: %+v", level, st)
+		}
+		if line := out.line(); line != level.String() {
+			t.Errorf("%v: output %q", level, line)
+		}
+	}
+}
+
 func TestJail_EndOfAPipeIsSeenWhileTheProgramRuns(t *testing.T) {
 	t.Parallel()
 	eachLevel(t, func(t *testing.T, g *Guardian, level Level) {
@@ -405,6 +422,20 @@ func TestJail_SoftLimitOfDescriptorsStaysLow(t *testing.T) {
 	}
 }
 
+func TestJail_LimitsHaveABackstop(t *testing.T) {
+	t.Parallel()
+	g := open(t, Options{only: byWatchdog})
+	for _, level := range levels[1:] {
+		out := newOutput(t)
+		s := shell(out.w, "ulimit -d; ulimit -t")
+		s.Level, s.Brief, s.Limits = level, true, &Limits{Memory: 64 << 20, CPU: time.Minute}
+		p := start(t, g, s)
+		if got, st := out.ended(deadline), waitDone(t, p); got != "1310720\n62\n" {
+			t.Errorf("%v: limits are %q, %+v", level, got, st)
+		}
+	}
+}
+
 func TestJail_LeavesNothing(t *testing.T) {
 	t.Parallel()
 	g := open(t, Options{})
@@ -515,6 +546,42 @@ func TestJail_LeavesOutWhatIsNotThereOnlyIfItMay(t *testing.T) {
 	if out, err := cmd.Output(); err != nil {
 		t.Errorf("%v after %q", err, out)
 	}
+}
+
+// "unmounted" is a supervisor where no mount namespaces can be had: Landlock alone says
+// what may be written.
+var _ = register("unmounted", func() {
+	must(os.WriteFile("/proc/sys/user/max_mnt_namespaces", []byte("0"), 0))
+	g, err := Open(Options{Exclusive: true})
+	must(err)
+	for dir, script := range map[string]string{
+		"/":              "touch /planted-by-jail 2>/dev/null && exit 43; exit 42",
+		os.Getenv("CWD"): "touch made && exit 42",
+	} {
+		p, err := g.Start(&Spec{Path: "/bin/sh", Argv: []string{"sh", "-c", script}, Dir: dir, Level: Sandbox, Lenient: true})
+		must(err)
+		<-p.Done()
+		st := p.Status()
+		check(!slices.Contains(st.Isolation, "mount"), "there are mount namespaces: %+v", st)
+		check(st.Code == asItShould || !slices.Contains(st.Isolation, "landlock"), "in %s: %+v", dir, st)
+	}
+	must(g.Close())
+})
+
+func TestJail_KeepsTheRootDirectoryReadOnlyWithoutMounts(t *testing.T) {
+	t.Parallel()
+	cmd, in := helper(t, "unmounted", 0, "CWD="+openDir(t, "/var/tmp", 0o777))
+	defer in.Close()
+	uid, gid := os.Getuid(), os.Getgid()
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}},
+	}
+	if out, err := cmd.Output(); err != nil {
+		t.Errorf("%v after %q", err, out)
+	}
+	os.Remove("/planted-by-jail")
 }
 
 func TestJail_StartsForAnOrdinaryUser(t *testing.T) {

@@ -354,6 +354,8 @@ func (g *guard) outlast(t *tree, pidfd int) {
 		}
 	}
 	unix.Close(pidfd)
+	g.watch.forget(t)
+	t.over.Store(true)
 	g.empty(t)
 	var ws syscall.WaitStatus
 	for {

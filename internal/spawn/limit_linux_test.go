@@ -57,6 +57,60 @@ func hogMemory(n int) {
 	time.Sleep(deadline)
 }
 
+// headlessHog is a process whose first thread ends before it takes up memory.
+var _ = register("headless hog", func() {
+	go func() {
+		for {
+			if b, err := readProc("/proc/self/stat"); err == nil && strings.Contains(string(b), ") Z ") {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if os.Getenv("SHARED") != "" {
+			hogShared(400 << 20)
+		}
+		hogMemory(400 << 20)
+	}()
+	unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
+})
+
+func TestLimits_HoldWithoutAFirstThread(t *testing.T) {
+	t.Parallel()
+	used.Store("headless hog", true)
+	for _, shared := range []string{"", "1"} {
+		t.Run("shared "+shared, func(t *testing.T) {
+			t.Parallel()
+			g := openOnly(t, byWatchdog)
+			p := start(t, g, &Spec{
+				Path: "/proc/self/exe", Argv: []string{"hog"}, Env: []string{helperEnv + "=headless hog", "SHARED=" + shared},
+				Files: []*os.File{nil, os.Stderr, os.Stderr}, Limits: &Limits{Memory: 128 << 20},
+			})
+			st := waitDone(t, p)
+			if st.Breach == nil || st.Breach.Resource != Memory {
+				t.Errorf("status is %+v", st)
+			}
+		})
+	}
+}
+
+func TestLimits_HoldForMoreProcessesThanAreHeldOpen(t *testing.T) {
+	t.Parallel()
+	g := openOnly(t, byWatchdog)
+	out, in := newOutput(t), newOutput(t)
+	s := shell(out.w, fmt.Sprintf("i=0; while [ $i -lt %d ]; do sleep 1000 & i=$((i+1)); done; echo up; read x <&3; sh -c 'while :; do :; done'", maxHeld+10))
+	s.Files = append(s.Files, nil, in.r)
+	s.Limits = &Limits{CPU: 3 * time.Second, Memory: 1 << 30, Files: 100}
+	p := start(t, g, s)
+	if line := out.line(); line != "up" {
+		t.Fatal(line)
+	}
+	in.w.WriteString("go\n")
+	if st := waitDone(t, p); st.Breach == nil || st.Breach.Resource != CPU {
+		t.Errorf("status is %+v", st)
+	}
+	out.ended(deadline)
+}
+
 // hogShared takes up memory of which each process has a part, and all together too much.
 func hogShared(n int) {
 	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON)
@@ -292,6 +346,24 @@ func TestLimits_ThatAreNotReachedChangeNothing(t *testing.T) {
 	}
 }
 
+func TestLimits_AreNotBlamedForWhatOthersSet(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"exit code":          "exit 152",
+		"limit of a program": "ulimit -S -t 0; exec sh -c 'while :; do :; done'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := openOnly(t, "")
+			s := shell(nil, script)
+			s.Brief, s.Limits = true, &Limits{CPU: time.Minute}
+			if st := waitDone(t, start(t, g, s)); st.Breach != nil || st.Success() {
+				t.Errorf("status is %+v", st)
+			}
+		})
+	}
+}
+
 func TestLimits_TinyOnesEndClearly(t *testing.T) {
 	t.Parallel()
 	for _, only := range mechanisms {
@@ -409,6 +481,40 @@ func TestLimits_OrphansAreTheirGroups(t *testing.T) {
 	in.w.Close() // it ends by itself, the orphan does not
 	if st := waitDone(t, p); !st.TreeEmpty || len(st.Leaked) > 0 {
 		t.Errorf("status %+v", st)
+	}
+	out.ended(deathWait)
+	select {
+	case <-other.Done():
+		t.Errorf("another tree was ended: %+v", other.Status())
+	default:
+	}
+}
+
+func TestLimits_TreesKeepWhoLeavesTheirGroups(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	g := openOnly(t, "")
+	other := start(t, g, &Spec{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}, Limits: &Limits{PIDs: 10}})
+	out, in := newOutput(t), newOutput(t)
+	// Those that it moves to are of no tree.
+	s := shell(out.w, "(setsid /bin/sh -c 'for f in $ROOTS; do echo 0 2>/dev/null >$f/cgroup.procs; done; echo $$; exec /bin/sleep 1000' &); read never")
+	roots, _ := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
+	for i := range roots {
+		roots[i] = filepath.Dir(roots[i])
+	}
+	s.Env = append(s.Env, "ROOTS="+strings.Join(roots, " "))
+	s.Files[0] = in.r
+	s.Limits = &Limits{PIDs: 10}
+	p := start(t, g, s)
+	pid := pidLine(t, out)
+	in.w.Close()
+	if st := waitDone(t, p); !st.TreeEmpty || len(st.Leaked) > 0 {
+		t.Errorf("status %+v", st)
+	}
+	if alive(pid) {
+		t.Error("who has left the groups is alive")
 	}
 	out.ended(deathWait)
 	select {

@@ -14,8 +14,8 @@ type Limits struct {
 	PIDs   int           `json:",omitempty"` // processes and threads
 
 	// Files are open descriptors of each process. The kernel gives out no more; who has
-	// them all when the watchdog looks, ten times a second, has exceeded the limit. Who
-	// ends before that has failed in its own way.
+	// them all at two looks of the watchdog, of which there are ten a second, has exceeded
+	// the limit. Who ends before that has failed in its own way.
 	Files int `json:",omitempty"`
 
 	// FileSize are bytes of each file that is written to. The kernel sends SIGXFSZ. In a

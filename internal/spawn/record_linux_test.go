@@ -384,25 +384,32 @@ func ownGroups(t *testing.T, name string) (dirs []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, h := range hierarchies(mounts) {
-		if slices.Contains(h.controllers, "cpuset") {
-			continue // takes nobody in before it has CPUs
-		}
-		of := h.dirs(own)
-		if len(of) == 0 {
+	own := groupsOf(os.Getpid())
+	for line := range strings.Lines(string(mounts)) {
+		left, right, _ := strings.Cut(strings.TrimSpace(line), " - ")
+		l, r := strings.Fields(left), strings.Fields(right)
+		if len(l) < 5 || len(r) < 3 || r[0] != "cgroup" && r[0] != "cgroup2" {
 			continue
 		}
-		dir := filepath.Join(of[0], name)
+		of := "" // controllers, as in the cgroup file
+		if r[0] == "cgroup" {
+			_, of, _ = strings.Cut(r[2], ",")
+		}
+		if strings.Contains(of, "cpuset") {
+			continue // takes nobody in before it has CPUs
+		}
+		_, group, ok := strings.Cut(own, ":"+of+":")
+		group, _, _ = strings.Cut(group, "\n")
+		rel, err := filepath.Rel(l[3], group)
+		if !ok || err != nil || !filepath.IsLocal(rel) {
+			continue
+		}
+		dir := filepath.Join(l[4], rel, name)
 		if os.Mkdir(dir, 0o755) == nil {
 			dirs = append(dirs, dir)
 			t.Cleanup(func() {
-				for _, d := range slices.Backward(groupsBelow(dir)) {
-					os.Remove(d)
-				}
+				os.Remove(filepath.Join(dir, "7"))
+				os.Remove(dir)
 			})
 		}
 	}
@@ -422,8 +429,8 @@ func TestRecords_CgroupsOfTheDeadAreEmptiedAndRemoved(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, nonce), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dirs := ownGroups(t, groupPrefix+nonce)
-	stranger := ownGroups(t, groupPrefix+newNonce())
+	dirs := ownGroups(t, "multiproc-"+nonce)
+	stranger := ownGroups(t, "multiproc-"+newNonce())
 	into := func(dir string, cmd *exec.Cmd) {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
@@ -438,7 +445,7 @@ func TestRecords_CgroupsOfTheDeadAreEmptiedAndRemoved(t *testing.T) {
 		}
 		cmd := stray(t) // which has no environment at all
 		into(cell, cmd)
-		writeGroup(cell, "freezer.state", "FROZEN")
+		_ = os.WriteFile(filepath.Join(cell, "freezer.state"), []byte("FROZEN"), 0) // where that is
 		inside = append(inside, cmd)
 	}
 	outside := stray(t)
@@ -465,41 +472,4 @@ func TestRecords_CgroupsOfTheDeadAreEmptiedAndRemoved(t *testing.T) {
 	}
 	outside.Process.Kill()
 	outside.Wait()
-}
-
-func TestHierarchies_DirsStayInTheirMounts(t *testing.T) {
-	t.Parallel()
-	mounts := []byte(`23 1 0:22 / /proc rw - proc proc rw
-31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
-32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:1 - cgroup cgroup rw,cpu,cpuacct
-33 31 0:30 /docker/abc /sys/fs/cgroup/my\040pids rw - cgroup cgroup rw,pids
-34 31 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate
-garbage
-1 2 3 - cgroup
-`)
-	found := hierarchies(mounts)
-	if len(found) != 3 {
-		t.Fatalf("found %+v", found)
-	}
-	for _, c := range []struct {
-		of   int
-		memo string
-		want string
-	}{
-		{0, "1:cpu,cpuacct:/a/b\n2:pids:/x\n0::/y", "/sys/fs/cgroup/cpu,cpuacct/a/b /sys/fs/cgroup/cpu,cpuacct/a"},
-		{0, "1:cpu:/", "/sys/fs/cgroup/cpu,cpuacct"},
-		{0, "1:cpuset:/a", ""},
-		{1, "8:pids:/docker/abc/d", "/sys/fs/cgroup/my pids/d /sys/fs/cgroup/my pids"},
-		{1, "8:pids:/docker/abc", "/sys/fs/cgroup/my pids"},
-		{1, "8:pids:/docker/other", ""},
-		{1, "8:pids:/docker/abc/../../etc", ""},
-		{2, "0::/user.slice", "/sys/fs/cgroup/unified/user.slice /sys/fs/cgroup/unified"},
-		{2, "0::/../..", ""},
-		{2, "0::relative\n0\n\n::::", ""},
-		{2, "1:name=systemd:/s", ""},
-	} {
-		if got := strings.Join(found[c.of].dirs([]byte(c.memo)), " "); got != c.want {
-			t.Errorf("%+v, %q: %q, want %q", found[c.of], c.memo, got, c.want)
-		}
-	}
 }

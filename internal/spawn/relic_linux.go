@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feac4032/multiproc/internal/cgroup"
 )
 
 // maxRelics bounds how many records one sweep takes on. The rest waits for the next.
@@ -79,7 +81,7 @@ func (r *record) bury(log func(msg string, kv ...any)) {
 	killed, left, err := killMarked(names, deadline)
 	groups := 0
 	for _, d := range dead {
-		n, more := removeGroups(groupPrefix+d.name, d.memo, deadline)
+		n, more := cgroup.Bury(d.name, d.memo, deadline)
 		groups += n
 		left = append(left, more...)
 	}

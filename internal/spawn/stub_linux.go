@@ -152,9 +152,7 @@ func (l *lane) tryStub(spec *stubSpec, in *inside, req *request, attr *syscall.P
 				fds = append(fds, f.fd)
 			}
 		}
-		if own != nil {
-			givePipes(attr.Files, own)
-		}
+		givePipes(attr.Files, own)
 	}
 	if err := jail.Send(ours, &order, append(fds, spec.joins...)...); err != nil {
 		return fail(&stubError{op: opPass, errno: err})
@@ -446,13 +444,21 @@ func public(name string) bool {
 }
 
 // givePipes makes pipes among the program's files its own: else it could not open
-// them once more, as /dev/stdout.
+// them once more, as /dev/stdout. A pipe may have been given to another before, and a
+// root without capabilities may not open that one's.
 func givePipes(files []uintptr, own *ids) {
+	if os.Geteuid() != 0 {
+		return
+	}
+	uid, gid := 0, os.Getegid()
+	if own != nil {
+		uid, gid = own.outside, own.outside
+	}
 	const pipefs = 0x50495045
 	for _, fd := range files {
 		var fs unix.Statfs_t
 		if unix.Fstatfs(int(fd), &fs) == nil && int64(fs.Type) == pipefs {
-			unix.Fchown(int(fd), own.outside, own.outside)
+			unix.Fchown(int(fd), uid, gid)
 		}
 	}
 }

@@ -115,22 +115,27 @@ func (g *guard) owners(st procStat) []*tree {
 			if !read {
 				groups, read = groupsOf(st.pid), true
 			}
-			// Nobody leaves a group by accident.
-			if strings.Contains(groups, t.cell.group.Path()+"\n") {
+			if inGroups(groups, t.cell.group.Path()) {
 				return []*tree{t}
-			}
-			if groups != "" {
-				continue
 			}
 		}
 		if marked && inTree(value, t.marker) {
 			return []*tree{t}
+		}
+		if groups != "" && t.cell != nil && t.cell.group != nil {
+			continue // nobody leaves a group by accident
 		}
 		if t.since <= (int64(st.start)+1)*tick {
 			may = append(may, t)
 		}
 	}
 	return may
+}
+
+// inGroups reports whether one of these groups, as /proc has them, is the one with this
+// path or, as a program may make some of its own, below it.
+func inGroups(groups, path string) bool {
+	return strings.Contains(groups, path+"\n") || strings.Contains(groups, path+"/")
 }
 
 // members collects the processes of t that are alive, parents first. g.mu is
@@ -222,6 +227,9 @@ func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
 	if sig == unix.SIGKILL {
 		// Seen first: as orphans they might be nobody's.
 		found := g.members(t)
+		if stub == nil && (t.cell == nil || t.cell.group == nil) {
+			found = g.stop(t, found)
+		}
 		t.sight(found)
 		t.cell.kill()
 		unix.Kill(-t.pid, sig)
@@ -242,6 +250,27 @@ func (g *guard) signal(t *tree, sig syscall.Signal, to scope) {
 		signalExact(st, unix.SIGCONT)
 	}
 }
+
+// stop keeps the processes of t from starting others, which nobody would have seen when
+// their parents are killed, and returns all that there are. g.mu is held.
+func (g *guard) stop(t *tree, found []procStat) []procStat {
+	for begun := time.Now(); time.Since(begun) < stopWait; {
+		going := false
+		for _, st := range found {
+			if st.state != 'T' && !st.dead() {
+				going = signalExact(st, unix.SIGSTOP) == nil || going
+			}
+		}
+		if !going {
+			break
+		}
+		found = g.members(t)
+	}
+	return found
+}
+
+// stopWait bounds that: one that is stuck in the kernel does not stop.
+const stopWait = 20 * time.Millisecond
 
 // empty kills what is left of t, whose process has ended but is not reaped, and
 // returns once it is gone. left is what it had to leave, unclear what may not

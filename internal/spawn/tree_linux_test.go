@@ -57,6 +57,22 @@ func TestDone_ComesAfterLeftoversAreGone(t *testing.T) {
 	}
 }
 
+func TestInGroups_FindsThoseBelow(t *testing.T) {
+	t.Parallel()
+	const path = "/multiproc-0/1"
+	for groups, want := range map[string]bool{
+		"4:memory:/a/multiproc-0/1\n0::/\n":    true,
+		"0::/a/multiproc-0/1/of its own\n":     true,
+		"0::/a/multiproc-0/11\n":               false,
+		"0::/a/multiproc-0\n4:memory:/other\n": false,
+		"":                                     false,
+	} {
+		if got := inGroups(groups, path); got != want {
+			t.Errorf("%q: %v", groups, got)
+		}
+	}
+}
+
 func TestEnd_LeavesOrphansOfOthersAlone(t *testing.T) {
 	t.Parallel()
 	g := open(t, Options{})

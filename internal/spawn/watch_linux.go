@@ -56,8 +56,8 @@ type watched struct {
 	lastPID int // the last id of the system when members were searched
 	// scanAt is when they may be searched again, urgentAt if that is urgent;
 	// CLOCK_MONOTONIC, as all these.
-	scanAt, urgentAt int64
-	bornAt           int64 // of the first search
+	scanAt, urgentAt  int64
+	bornAt, scannedAt int64 // of the first search, and of the last
 
 	lookAt int64 // when it is to be looked at again
 	told   bool  // the kernel tells of events
@@ -76,14 +76,22 @@ type watched struct {
 	noPeak  bool // the group's peak is of before Mark
 
 	filesAt int64
+	full    map[int]bool // who had all its descriptors in use at the last look
 }
 
 // member is a process of a tree. The files are open as long as it is one, so that a
-// look costs a read, and none goes to another that is given its id. -1 = not needed.
+// look costs a read, and none goes to another that is given its id. -1 = not open: then
+// it is one only until members are searched again, since its id could be another's by
+// then.
 type member struct {
 	pid               int
 	statm, stat, dirs int
+	thread            string // the folder of one that lives, below that of the process, if its first does not
 }
+
+// maxHeld is of how many processes of a tree files are held open: who starts many must
+// not leave the guardian without descriptors for others.
+const maxHeld = 64
 
 // watch begins to look at t, if it has something to look at.
 func (w *watcher) watch(t *tree) {
@@ -150,7 +158,9 @@ func (w *watcher) run() {
 			w.changed = false
 			fds, of = append(fds[:0], unix.PollFd{Fd: int32(w.alarm), Events: unix.POLLIN}), append(of[:0], nil)
 			for _, t := range w.trees {
-				if c := t.cell; c.group != nil {
+				// Who is being killed reads no events, and what was told would be told again
+				// without end.
+				if c := t.cell; c.group != nil && c.breach == nil {
 					fds, c.told = c.group.Told(fds)
 					for len(of) < len(fds) {
 						of = append(of, t)
@@ -192,10 +202,10 @@ func (w *watcher) lastPID() int {
 func (w *watcher) look(t *tree, now int64, last int) (next int64) {
 	c := t.cell
 	if c.breach == nil {
-		c.breach, next = w.check(t, now, last)
-	}
-	if c.breach == nil {
-		return next
+		if c.breach, next = w.check(t, now, last); c.breach == nil {
+			return next
+		}
+		w.changed = true
 	}
 	// Until it has ended: without a group to kill, some may get away at first.
 	w.g.signal(t, unix.SIGKILL, wholeTree)
@@ -275,7 +285,10 @@ func (c *cell) mayExceedTasks(last int) bool {
 // while ago, or it is urgent. It reports whether it did.
 func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 	c := t.cell
-	if c.members != nil && (last >= 0 && last == c.lastPID || now < c.scanAt && (!urgent || now < c.urgentAt)) {
+	// One scan may overlook who is given another parent meanwhile, so it is repeated now
+	// and then, also if nobody has come.
+	unchanged := last >= 0 && last == c.lastPID && now < c.scannedAt+int64(rareLook)
+	if c.members != nil && (unchanged || now < c.scanAt && (!urgent || now < c.urgentAt)) {
 		return false
 	}
 	if c.members == nil {
@@ -293,15 +306,20 @@ func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 		}
 		w.g.mu.Unlock()
 	}
+	for _, m := range c.members {
+		if !m.held() {
+			c.drop(m)
+		}
+	}
 	for _, pid := range pids {
 		if pid == t.pid && c.init() != nil {
 			continue // what it uses is not the program's
 		}
 		if c.members[pid] == nil {
-			c.members[pid] = openMember(pid)
+			c.members[pid] = openMember(pid, len(c.members) < maxHeld)
 		}
 	}
-	c.lastPID = last
+	c.lastPID, c.scannedAt = last, now
 	// A bomb must not make the watchdog one.
 	took := 4 * (clockNow() - now)
 	every := int64(scanEvery)
@@ -312,20 +330,36 @@ func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 	return true
 }
 
-func openMember(pid int) *member {
-	dir := "/proc/" + strconv.Itoa(pid)
-	m := &member{pid: pid}
-	for name, fd := range map[string]*int{"/statm": &m.statm, "/stat": &m.stat} {
-		var err error
-		if *fd, err = unix.Open(dir+name, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
-			*fd = -1
+func openMember(pid int, hold bool) *member {
+	m := &member{pid: pid, statm: -1, stat: -1, dirs: -1}
+	if !hold {
+		return m
+	}
+	for _, f := range []struct {
+		fd    *int
+		name  string
+		flags int
+	}{{&m.statm, "/statm", unix.O_RDONLY}, {&m.stat, "/stat", unix.O_RDONLY}, {&m.dirs, "/fd", unix.O_PATH}} {
+		if fd, err := unix.Open(m.path(f.name), f.flags|unix.O_CLOEXEC, 0); err == nil {
+			*f.fd = fd
 		}
 	}
-	var err error
-	if m.dirs, err = unix.Open(dir+"/fd", unix.O_PATH|unix.O_CLOEXEC, 0); err != nil {
-		m.dirs = -1
-	}
 	return m
+}
+
+func (m *member) path(name string) string { return "/proc/" + strconv.Itoa(m.pid) + name }
+
+// held reports whether all its files are open.
+func (m *member) held() bool { return m.statm >= 0 && m.stat >= 0 && m.dirs >= 0 }
+
+// read reads one of its files, of which fd is the open one. It returns nothing if that
+// fails.
+func (m *member) read(fd int, name string, b []byte) []byte {
+	if fd < 0 {
+		text, _ := readProc(m.path(name))
+		return text
+	}
+	return b[:max(rawPread(fd, b), 0)]
 }
 
 func (m *member) close() {
@@ -388,16 +422,33 @@ func (c *cell) checkMemory(now int64) (b *Breach, used int64) {
 
 var pageSize = int64(syscall.Getpagesize())
 
-// pages reads a process's memory, in bytes.
+// pages reads a process's memory, in bytes. size is 0 for one that has ended.
 func (m *member) pages() (size, resident, shared int64, ok bool) {
 	var b [128]byte
-	n := rawPread(m.statm, b[:])
-	if n <= 0 {
-		return 0, 0, 0, false
+	size, resident, shared, ok = parsePages(m.read(m.statm, "/statm", b[:]))
+	if !ok || size > 0 {
+		return size, resident, shared, ok
 	}
+	// Its first thread may have ended, and have taken its view of the memory along: see
+	// environOfThreads.
+	tasks, _ := readDirNumbers(m.path("/task"))
+	for _, tid := range tasks {
+		thread := "/task/" + strconv.Itoa(tid)
+		if text, err := readProc(m.path(thread + "/statm")); err == nil {
+			if size, resident, shared, ok := parsePages(text); ok && size > 0 {
+				m.thread = thread
+				return size, resident, shared, true
+			}
+		}
+	}
+	return 0, 0, 0, true
+}
+
+// parsePages reads the first three numbers of a statm file, which counts pages.
+func parsePages(b []byte) (size, resident, shared int64, ok bool) {
 	var f [3]int64
 	i := 0
-	for _, c := range b[:n] {
+	for _, c := range b {
 		switch {
 		case '0' <= c && c <= '9':
 			f[i] = 10*f[i] + int64(c-'0')
@@ -413,7 +464,7 @@ func (m *member) pages() (size, resident, shared int64, ok bool) {
 // proportional is what a process has resident, each page divided by the number of
 // processes that share it. Where that may not be read, it is what it does not share.
 func (m *member) proportional() int64 {
-	b, err := readProc("/proc/" + strconv.Itoa(m.pid) + "/smaps_rollup")
+	b, err := readProc(m.path(m.thread + "/smaps_rollup"))
 	if err == nil {
 		for line := range bytes.Lines(b) {
 			if v, ok := bytes.CutPrefix(line, []byte("Pss:")); ok {
@@ -431,12 +482,9 @@ func (m *member) proportional() int64 {
 // the number of its tasks.
 func (m *member) times() (cpu time.Duration, tasks int64, ok bool) {
 	var b [1024]byte
-	n := rawPread(m.stat, b[:])
-	if n <= 0 {
-		return 0, 0, false
-	}
+	text := m.read(m.stat, "/stat", b[:])
 	// f[0] is field 3 of proc(5).
-	f := bytes.Fields(b[bytes.LastIndexByte(b[:n], ')')+1 : n])
+	f := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(f) < 18 {
 		return 0, 0, false
 	}
@@ -449,7 +497,8 @@ func (m *member) times() (cpu time.Duration, tasks int64, ok bool) {
 		sum += t
 	}
 	tasks, err := strconv.ParseInt(string(f[17]), 10, 64)
-	return time.Duration(sum * tick), tasks, err == nil && f[0][0] != 'Z' && f[0][0] != 'X'
+	dead := (f[0][0] == 'Z' || f[0][0] == 'X') && tasks <= 1 // as procStat.dead
+	return time.Duration(sum * tick), tasks, err == nil && !dead
 }
 
 func (c *cell) tasks() (n int64) {
@@ -483,17 +532,26 @@ func (c *cell) used() time.Duration {
 	return c.cpuSeen
 }
 
-// checkFiles looks for a process that has all the descriptors which it may have. The
-// kernel gives it no more, and tells nobody.
+// checkFiles looks for a process that has all the descriptors which it may have, twice
+// in succession: for a moment, as when it loads a library, it may well need just these.
+// The kernel gives it no more, and tells nobody.
 func (c *cell) checkFiles() *Breach {
 	limit := int64(c.Limits.Files)
+	before := c.full
+	c.full = nil
 	for _, m := range c.members {
 		n, ok := m.descriptors()
 		if !ok {
 			c.drop(m)
 			continue
 		}
-		if n >= limit {
+		if n < limit {
+			continue
+		}
+		if c.full == nil {
+			c.full = make(map[int]bool)
+		}
+		if c.full[m.pid] = true; before[m.pid] {
 			return &Breach{Files, limit, n, byRlimit, fmt.Sprintf("/proc/%d/fd: process %d has all its descriptors in use", m.pid, m.pid)}
 		}
 	}
@@ -504,14 +562,15 @@ func (c *cell) checkFiles() *Breach {
 // through the folder.
 func (m *member) descriptors() (n int64, ok bool) {
 	var st unix.Stat_t
-	if m.dirs < 0 {
-		return 0, false
-	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_FSTAT, uintptr(m.dirs), uintptr(unsafe.Pointer(&st)), 0); errno != 0 {
+	if m.dirs >= 0 {
+		if _, _, errno := unix.RawSyscall(unix.SYS_FSTAT, uintptr(m.dirs), uintptr(unsafe.Pointer(&st)), 0); errno != 0 {
+			return 0, false
+		}
+	} else if unix.Stat(m.path("/fd"), &st) != nil {
 		return 0, false
 	}
 	if st.Size == 0 {
-		fds, err := readDirNumbers("/proc/" + strconv.Itoa(m.pid) + "/fd")
+		fds, err := readDirNumbers(m.path("/fd"))
 		return int64(len(fds)), err == nil
 	}
 	return st.Size, true
