@@ -231,8 +231,12 @@ func startError(s *Spec, re started) *StartError {
 	case opClosed:
 		e.Op, e.Err = "guardian", ErrClosed
 	}
-	if re.errno == syscall.E2BIG {
+	switch {
+	case re.errno == syscall.E2BIG:
 		e.Detail = s.sizes()
+	case re.errno == syscall.ENOMEM && s.Limits != nil && s.Limits.Memory > 0 && re.op != opPass:
+		// The limit can be enforced, and is: so much so that there is no program.
+		e.Op, e.Detail = "exec", "within a limit of memory of "+strconv.FormatInt(s.Limits.Memory, 10)+" bytes"
 	}
 	return e
 }

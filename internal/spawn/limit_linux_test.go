@@ -320,6 +320,13 @@ func TestLimits_TinyOnesEndClearly(t *testing.T) {
 			if _, err := g.Start(s); !errors.As(err, &e) || e.Op != "confine" || !strings.Contains(e.Detail, "files") {
 				t.Errorf("files 2: %v", err)
 			}
+			// So little that there is no process is no reason to say that it cannot be limited.
+			s.Limits = &Limits{Memory: 1}
+			if p, err := g.Start(s); err == nil {
+				waitDone(t, p) // too quick for the watchdog, maybe
+			} else if !errors.As(err, &e) || e.Op != "exec" || e.Err != syscall.ENOMEM || e.Detail != "within a limit of memory of 1 bytes" {
+				t.Errorf("memory 1 B: %v", err)
+			}
 			s.Limits = &Limits{CPU: 1}
 			s.Argv[2] = "while :; do :; done"
 			if st := waitDone(t, start(t, g, s)); st.Breach == nil || st.Breach.Resource != CPU {
