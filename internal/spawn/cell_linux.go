@@ -82,14 +82,17 @@ func (g *guard) groups(nonce, only string) *cgroup.Tree {
 	return g.grouped
 }
 
-// rlimits are what the process needs before its program runs.
+// rlimits are what the process needs before its program runs. A limit above the one
+// that this process has itself is as good as that: it could not be set, and the lower
+// one holds.
 func (c *cell) rlimits() (list []jail.Rlimit) {
 	for _, l := range []struct{ resource, to int }{
 		{unix.RLIMIT_FSIZE, int(c.Limits.FileSize)},
 		{unix.RLIMIT_NOFILE, c.Limits.Files},
 	} {
-		if l.to > 0 {
-			list = append(list, jail.Rlimit{Resource: l.resource, Value: uint64(l.to)})
+		var ours unix.Rlimit
+		if l.to > 0 && unix.Getrlimit(l.resource, &ours) == nil {
+			list = append(list, jail.Rlimit{Resource: l.resource, Value: min(uint64(l.to), ours.Max)})
 		}
 	}
 	return list

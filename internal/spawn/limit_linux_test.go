@@ -336,6 +336,32 @@ func TestLimits_TinyOnesEndClearly(t *testing.T) {
 	}
 }
 
+func TestLimits_AboveThoseOfTheGuardianAreItsOwn(t *testing.T) {
+	t.Parallel()
+	cmd, in := helper(t, "lowered", 0)
+	defer in.Close()
+	if out, err := cmd.Output(); err != nil || string(out) != "200 200\n" {
+		t.Errorf("%v after %q", err, out)
+	}
+}
+
+var _ = register("lowered", func() {
+	low := &unix.Rlimit{Cur: 200, Max: 200}
+	must(unix.Setrlimit(unix.RLIMIT_NOFILE, low))
+	must(unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}))
+	g, err := Open(Options{Exclusive: true})
+	must(err)
+	must(unix.Prlimit(g.current.pid, unix.RLIMIT_NOFILE, low, nil))
+	p, err := g.Start(&Spec{
+		Path: "/bin/sh", Argv: []string{"sh", "-c", "echo $(ulimit -n) $(ulimit -Hn)"}, Files: []*os.File{nil, os.Stdout, os.Stderr},
+		Limits: &Limits{Files: 1 << 20, FileSize: 1 << 40},
+	})
+	must(err)
+	<-p.Done()
+	check(p.Status().Success(), "status is %+v", p.Status())
+	must(g.Close())
+})
+
 func TestLimits_StartErrorsAreThoseOfAPlainProcess(t *testing.T) {
 	t.Parallel()
 	g := openOnly(t, "")
