@@ -352,6 +352,9 @@ func (w *worker) evidence(underJob bool) string {
 	case st.Breach != nil:
 		var r Result
 		r.limited(st.Breach)
+		if !underJob { // else the outcome says which limit it was
+			return fmt.Sprintf("%s went over its limit of %s, and was killed: %s", who, quantity(st.Breach.Resource, st.Breach.Limit), r.Evidence)
+		}
 		return fmt.Sprintf("%s; %s was killed", r.Evidence, who)
 	case st.Signal == syscall.SIGKILL && st.OOM:
 		return who + " was ended by SIGKILL: " + outOfMemory
@@ -360,7 +363,11 @@ func (w *worker) evidence(underJob bool) string {
 	case st.Signal != 0:
 		return fmt.Sprintf("%s was ended by %s%s", who, signalName(st.Signal), tail)
 	case w.ready == nil:
-		return fmt.Sprintf("%s exited with code %d before it was ready%s", who, st.Code, tail)
+		within := ""
+		if l := w.class.prog.Limits.enforced(); l != nil { // they may well be the cause
+			within = " within its limits (" + amounts(l) + ")"
+		}
+		return fmt.Sprintf("%s exited with code %d before it was ready%s%s", who, st.Code, within, tail)
 	}
 	under := ""
 	if underJob {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/feac4032/multiproc/internal/child"
@@ -186,6 +187,37 @@ func (r *Result) limited(b *spawn.Breach) {
 	if r.Evidence = b.Evidence; r.Evidence == "" {
 		r.Evidence = "went over its limit of " + b.Resource
 	}
+}
+
+// quantity names a limit and how much it is, such as "memory, 1048576 bytes".
+func quantity(resource string, n int64) string {
+	switch resource {
+	case spawn.Memory, spawn.FileSize:
+		return fmt.Sprintf("%s, %d bytes", resource, n)
+	case spawn.CPU:
+		return fmt.Sprintf("%s, %v", resource, time.Duration(n))
+	}
+	return fmt.Sprintf("%s, %d", resource, n)
+}
+
+// amounts lists what is limited.
+func amounts(l *spawn.Limits) string {
+	var list []string
+	for _, of := range []struct {
+		resource string
+		n        int64
+	}{
+		{spawn.Memory, l.Memory},
+		{spawn.CPU, int64(l.CPU)},
+		{spawn.PIDs, int64(l.PIDs)},
+		{spawn.Files, int64(l.Files)},
+		{spawn.FileSize, l.FileSize},
+	} {
+		if of.n > 0 {
+			list = append(list, quantity(of.resource, of.n))
+		}
+	}
+	return strings.Join(list, "; ")
 }
 
 // outOfMemory is why the kernel has killed a process that was within its limits.
