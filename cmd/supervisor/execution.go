@@ -53,7 +53,8 @@ func (e *execution) start() error {
 		return err
 	}
 	var err error
-	if e.threads, err = isolate(c.String("isolation"), cfg.File, c.Command.Name == "run"); err != nil {
+	cfg.Settings.Isolation = c.String("isolation")
+	if e.threads, err = isolate(cfg.Settings.Isolation, cfg.File, c.Command.Name == "run"); err != nil {
 		return e.refuse(err)
 	}
 	if err := e.openSecrets(); err != nil {
