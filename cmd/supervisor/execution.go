@@ -369,6 +369,9 @@ func (e *execution) execute() error {
 		return err
 	}
 	defer g.Close()
+	if !cfg.Quiet {
+		tellGaps(e.stderr, cfg.File, g)
+	}
 	cfg.Executor, err = openExecutor(e.threads, pool.Config{
 		Workers: cfg.Workers, SpillDir: cfg.SpillDir, Guardian: g, Logger: log, OnLog: workerLog(log, e.log.mask),
 	}, cfg.File, cfg.Settings)
