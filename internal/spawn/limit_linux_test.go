@@ -70,10 +70,11 @@ func hogShared(n int) {
 	time.Sleep(deadline)
 }
 
-// hogProcesses starts sleepers in sessions of their own.
+// hogProcesses starts sleepers in sessions of their own. They keep the environment, by
+// which an orphan is known that the watchdog has not yet seen.
 func hogProcesses(n int) {
 	for range n {
-		_, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true}})
+		_, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"}, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true}})
 		if err != nil {
 			break
 		}
