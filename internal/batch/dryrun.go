@@ -157,9 +157,7 @@ func (p *plan) reproduce(in *Instance) string {
 		return p.rerun(in)
 	}
 	if p.limits != nil || p.level > pool.Plain {
-		if again := p.rerun(in); again != "" {
-			return again
-		}
+		return p.rerun(in)
 	}
 	s := p.scope(in, 1, 1)
 	line, err := p.commandLine(in, &s)
