@@ -353,7 +353,8 @@ func (w *worker) evidence(underJob bool) string {
 		var r Result
 		r.limited(st.Breach)
 		if !underJob { // else the outcome says which limit it was
-			return fmt.Sprintf("%s went over its limit of %s, and was killed: %s", who, quantity(st.Breach.Resource, st.Breach.Limit), r.Evidence)
+			return fmt.Sprintf("%s went over its limit (%s %s), and was killed: %s",
+				who, r.Which, spawn.Quantity(r.Which, r.Limit), r.Evidence)
 		}
 		return fmt.Sprintf("%s; %s was killed", r.Evidence, who)
 	case st.Signal == syscall.SIGKILL && st.OOM:

@@ -127,10 +127,10 @@ func TestLimits_AreEnforcedOnTasks(t *testing.T) {
 func TestLimits_ThatAreTooLowForAWorkerAreNamed(t *testing.T) {
 	t.Parallel()
 	for want, limits := range map[string]pool.Limits{
-		"memory, 1048576 bytes": {Memory: 1 << 20},
-		"cpu, 1ns":              {CPU: 1},
-		"pids, 2":               {PIDs: 2},
-		"files, 7":              {Files: 7},
+		"memory 1 MiB": {Memory: 1 << 20},
+		"cpu 1ns":      {CPU: 1},
+		"pids 2":       {PIDs: 2},
+		"files 7":      {Files: 7},
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()

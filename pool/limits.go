@@ -189,17 +189,6 @@ func (r *Result) limited(b *spawn.Breach) {
 	}
 }
 
-// quantity names a limit and how much it is, such as "memory, 1048576 bytes".
-func quantity(resource string, n int64) string {
-	switch resource {
-	case spawn.Memory, spawn.FileSize:
-		return fmt.Sprintf("%s, %d bytes", resource, n)
-	case spawn.CPU:
-		return fmt.Sprintf("%s, %v", resource, time.Duration(n))
-	}
-	return fmt.Sprintf("%s, %d", resource, n)
-}
-
 // amounts lists what is limited.
 func amounts(l *spawn.Limits) string {
 	var list []string
@@ -214,10 +203,10 @@ func amounts(l *spawn.Limits) string {
 		{spawn.FileSize, l.FileSize},
 	} {
 		if of.n > 0 {
-			list = append(list, quantity(of.resource, of.n))
+			list = append(list, of.resource+" "+spawn.Quantity(of.resource, of.n))
 		}
 	}
-	return strings.Join(list, "; ")
+	return strings.Join(list, ", ")
 }
 
 // outOfMemory is why the kernel has killed a process that was within its limits.

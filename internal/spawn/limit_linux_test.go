@@ -325,7 +325,7 @@ func TestLimits_TinyOnesEndClearly(t *testing.T) {
 			s.Limits = &Limits{Memory: 1}
 			if p, err := g.Start(s); err == nil {
 				waitDone(t, p) // too quick for the watchdog, maybe
-			} else if !errors.As(err, &e) || e.Op != "exec" || e.Err != syscall.ENOMEM || e.Detail != "within a limit of memory of 1 bytes" {
+			} else if !errors.As(err, &e) || e.Op != "exec" || e.Detail != "within a limit of memory of 1 byte" {
 				t.Errorf("memory 1 B: %v", err)
 			}
 			s.Limits = &Limits{CPU: 1}
