@@ -107,7 +107,10 @@ func (g *Group) make(l Limits) error {
 			g.forks.open(dir, "pids.events", V2)
 		}
 		g.cpu.open(dir, "cpu.stat", V2)
-		g.procs.open(dir, "cgroup.procs", V2)
+		g.procs.name = V2 + " cgroup.procs"
+		if g.procs.fd, err = unix.Open(filepath.Join(dir, "cgroup.procs"), unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+			return fmt.Errorf("open %s/cgroup.procs: %w", dir, err)
+		}
 		if g.v2, err = unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 			return fmt.Errorf("open control group %s: %w", dir, err)
 		}
@@ -302,6 +305,15 @@ func (g *Group) Leave() error {
 		return limit(g.in[g.tree.v1[pids]], "pids.max", g.pids)
 	}
 	return nil
+}
+
+// AllJoins are Joins and, where Dir is one, the file of version 2 as well: for a process
+// that is not to be started in the group.
+func (g *Group) AllJoins() []int {
+	if g.v2 < 0 || !g.tree.v2.canClone {
+		return g.joins
+	}
+	return append([]int{g.procs.fd}, g.joins...)
 }
 
 // Path is what a member's cgroup file in /proc ends with, in each line that is about

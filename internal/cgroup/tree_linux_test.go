@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -121,11 +122,15 @@ func TestGroup_KillsAndRemovesAll(t *testing.T) {
 		}
 		before := g.Events()
 		g.Kill()
-		if after := g.Events(); after != before {
-			t.Errorf("events %+v after Kill, %+v before", after, before)
-		}
 		if err := cmd.Wait(); err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Errorf("ended with %v", err)
+		}
+		// Where Kill has to forbid forks, these fail, and that is no event.
+		if only == V1 {
+			start(t, g, "(:)").Wait()
+		}
+		if after := g.Events(); after != before {
+			t.Errorf("events %+v after Kill, %+v before", after, before)
 		}
 		dirs := g.dirs
 		if err := g.Remove(5 * time.Second); err != nil {
@@ -266,9 +271,17 @@ func TestOpen_RemovesWhatDeadOwnersLeft(t *testing.T) {
 		if left.Wait() == nil {
 			t.Error("the process of a dead owner was not killed")
 		}
-		open(t, only) // by now it is empty
+		// By now it is empty. The tests beside this one open trees too, and may be at it: who
+		// comes second leaves it to them.
+		there := func(dir string) bool {
+			_, err := os.Stat(dir)
+			return err == nil
+		}
+		for deadline := time.Now().Add(10 * time.Second); slices.ContainsFunc(g.dirs, there) && time.Now().Before(deadline); {
+			open(t, only)
+		}
 		for _, dir := range g.dirs {
-			if _, err := os.Stat(dir); err == nil {
+			if there(dir) {
 				t.Errorf("%s is left", dir)
 			}
 		}

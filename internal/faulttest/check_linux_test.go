@@ -178,9 +178,10 @@ type report struct {
 	Supervisor struct {
 		Peak int64 `json:"peak_rss_bytes"`
 	}
-	Leaked   []int
-	Failures []*record
-	Omitted  int64 `json:"failures_omitted"`
+	Leaked    []int
+	Isolation []string
+	Failures  []*record
+	Omitted   int64 `json:"failures_omitted"`
 }
 
 func (r *trial) report(name string) (rep report, err error) {
@@ -467,6 +468,11 @@ func (r *trial) checkReport(w *row, base *baseline, records map[string]*record, 
 	}
 	if len(rep.Leaked) > 0 {
 		r.Errorf("processes %v were leaked", rep.Leaked)
+	}
+	for _, part := range w.kept {
+		if !slices.Contains(rep.Isolation, part) {
+			r.Errorf("isolation was %v, without %s", rep.Isolation, part)
+		}
 	}
 	for _, f := range rep.Failures {
 		rec := records[f.key()]

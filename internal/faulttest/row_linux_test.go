@@ -36,6 +36,8 @@ type row struct {
 	size   int64  // how much that is, 0 = it does not matter
 	mute   bool   // those that end as want have printed nothing: they were stopped
 
+	kept []string // parts of the isolation that the report names
+
 	again   bool // a resumed run meets the fault anew
 	halted  bool // neighbours may not have been started
 	waits   bool // it takes long, and no processor
@@ -134,6 +136,7 @@ func (w *row) play(t *testing.T) {
 	mended := row{name: w.name, n: w.n, memory: w.memory, command: w.command, prints: w.prints, size: w.size}
 	if w.command {
 		mended = *w
+		mended.kept = nil // where all was ok nothing is started again
 	}
 	c = r.call(append(args, append(w.flags, "-resume")...)...)
 	r.checkResumed(c, mended.normal(), base, first)

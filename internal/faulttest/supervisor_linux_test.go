@@ -185,6 +185,19 @@ func TestFaults_Supervisor(t *testing.T) {
 		{name: "SIGKILL in the middle", play: killedAfter(60)},
 		{name: "SIGKILL at the start", play: killedAfter(1)},
 		{name: "SIGKILL near the end", play: killedAfter(95)},
+		{name: "SIGKILL over processes that hide", play: func(r *trial, base *baseline) {
+			r.write("job.yaml", r.read("job.yaml")+`  - id: far
+    priority: 1
+    shell: '[ -e go ] || { (setsid env -i sh -c "(exec sleep 60 &)" &); trap "" TERM HUP; echo up >>up; sleep 60; sleep 60; }'
+`)
+			s := r.going(45)
+			r.await("they are up", func() bool { return r.has("up", "up") })
+			s.Process.Kill()
+			c := r.ended(s)
+			first := r.check(c, killed(), base) // which waits 2 s for their end
+			r.write("go", "")
+			r.resumed(base, c, first)
+		}},
 		{name: "SIGKILL again and again", play: func(r *trial, base *baseline) {
 			var first map[string]*record
 			var c call

@@ -26,7 +26,25 @@ var denied = []uint32{
 	unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_FANOTIFY_INIT, unix.SYS_LOOKUP_DCOOKIE, unix.SYS_NFSSERVCTL,
 }
 
+// modeCall is a system call that gives a file its mode, in argument mode; if flags is
+// not -1, only when this argument says that the file is made.
+type modeCall struct {
+	number      uint32
+	mode, flags int
+}
+
+// modeCalls get EPERM for a mode with a set-id bit. The working directory of a sandbox
+// under root is the host's, and what is made there may belong to root outside: such a
+// program would be root's, for everybody there. seccomp_*.go add the older ones.
+var modeCalls = []modeCall{
+	{unix.SYS_FCHMOD, 1, -1}, {unix.SYS_FCHMODAT, 2, -1}, {unix.SYS_FCHMODAT2, 2, -1},
+	{unix.SYS_MKNODAT, 2, -1}, {unix.SYS_OPENAT, 3, 2},
+}
+
 const (
+	setID    = unix.S_ISUID | unix.S_ISGID
+	creating = unix.O_CREAT | unix.O_TMPFILE&^unix.O_DIRECTORY
+
 	newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
 		unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWTIME
 
@@ -89,14 +107,32 @@ func filter() []unix.SockFilter {
 			unix.SockFilter{Code: least, K: x32, Jf: 1},
 			unix.SockFilter{Code: ret, K: enosys})
 	}
-	// Its flags are in memory, where a filter cannot look.
-	f = append(f,
-		unix.SockFilter{Code: equal, K: unix.SYS_CLONE3, Jf: 1},
-		unix.SockFilter{Code: ret, K: enosys})
+	// What these are to do is in memory, where a filter cannot look.
+	for _, number := range []uint32{unix.SYS_CLONE3, unix.SYS_OPENAT2} {
+		f = append(f,
+			unix.SockFilter{Code: equal, K: number, Jf: 1},
+			unix.SockFilter{Code: ret, K: enosys})
+	}
 	for _, number := range denied {
 		f = append(f,
 			unix.SockFilter{Code: equal, K: number, Jf: 1},
 			unix.SockFilter{Code: ret, K: eperm})
+	}
+	for _, c := range modeCalls {
+		check := []unix.SockFilter{
+			{Code: load, K: low(uint32(c.mode))},
+			{Code: any, K: setID, Jf: 1},
+			{Code: ret, K: eperm},
+			{Code: ret, K: allow},
+		}
+		if c.flags >= 0 {
+			check = append([]unix.SockFilter{
+				{Code: load, K: low(uint32(c.flags))},
+				{Code: any, K: creating, Jf: 3},
+			}, check...)
+		}
+		f = append(f, unix.SockFilter{Code: equal, K: c.number, Jf: uint8(len(check))})
+		f = append(f, check...)
 	}
 	return append(f,
 		unix.SockFilter{Code: equal, K: unix.SYS_CLONE, Jf: 4},

@@ -86,6 +86,14 @@ func TestFilter_DeniesWhatItNamesAndNothingElse(t *testing.T) {
 		{"pasting into a console", auditArch, unix.SYS_IOCTL, []uint64{0, tioclinux}, eperm},
 		{"an internet socket", auditArch, unix.SYS_SOCKET, []uint64{unix.AF_INET}, allow},
 		{"a socket to the host", auditArch, unix.SYS_SOCKET, []uint64{high | unix.AF_VSOCK}, eperm},
+		{"openat2", auditArch, unix.SYS_OPENAT2, nil, enosys},
+		{"a mode", auditArch, unix.SYS_FCHMODAT, []uint64{0, 0, 0o1777}, allow},
+		{"a set-user-id mode", auditArch, unix.SYS_FCHMODAT, []uint64{0, 0, 0o4755}, eperm},
+		{"a set-group-id mode, upper half set", auditArch, unix.SYS_FCHMOD, []uint64{0, high | 0o2755}, eperm},
+		{"making a file", auditArch, unix.SYS_OPENAT, []uint64{0, 0, unix.O_CREAT | unix.O_RDWR, 0o755}, allow},
+		{"making a set-user-id file", auditArch, unix.SYS_OPENAT, []uint64{0, 0, unix.O_CREAT | unix.O_RDWR, 0o4755}, eperm},
+		{"making one without a name", auditArch, unix.SYS_OPENAT, []uint64{0, 0, unix.O_TMPFILE | unix.O_RDWR, 0o4755}, eperm},
+		{"opening, with garbage for a mode", auditArch, unix.SYS_OPENAT, []uint64{0, 0, unix.O_DIRECTORY, 0o4755}, allow},
 		{"a foreign architecture", unix.AUDIT_ARCH_I386, unix.SYS_READ, nil, enosys},
 	} {
 		if got := verdict(t, c.arch, c.number, c.args...); got != c.want {

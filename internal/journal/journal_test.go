@@ -241,6 +241,34 @@ func TestView_FollowsARunThatCommits(t *testing.T) {
 	}
 }
 
+// A run has its name before it is described. Who looks at that moment waits.
+func TestView_WaitsForARunThatBegins(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	for i := range 20 {
+		id := fmt.Sprintf("r%d", i)
+		made := make(chan struct{})
+		go func() {
+			defer close(made)
+			create(t, s, testInfo(id))
+		}()
+		for {
+			v, err := s.View(id)
+			if err == nil {
+				if len(v.Info().Jobs) != 2 {
+					t.Errorf("%s: the jobs are %v", id, v.Info().Jobs)
+				}
+				v.Close()
+				break
+			}
+			if !errors.Is(err, ErrNotFound) {
+				t.Fatalf("%s: %v", id, err)
+			}
+		}
+		<-made
+	}
+}
+
 // A reader in the midst of a page must not keep a run from committing, and sees
 // whole commits.
 func TestView_ReadsWhileARunWrites(t *testing.T) {

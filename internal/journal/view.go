@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 )
 
 // View reads the record of a run, also of one that is under way: it sees every
@@ -44,13 +45,40 @@ func (s *Store) View(id string) (_ *View, err error) {
 		return nil, err
 	}
 	v.reads.shelf = folderShelf{v.outs}
-	if v.db, err = s.readable(v.root, id); err != nil {
+	if v.db, err = s.described(v.root, id); err != nil {
 		return nil, err
 	}
 	if v.info.Jobs, err = v.jobs(); err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// described is readable of a run that may be only just beginning: it waits for a moment
+// until that has said what it is.
+func (s *Store) described(root *os.Root, id string) (*database, error) {
+	for deadline := time.Now().Add(patience); ; {
+		begins, err := alive(root) // asked first: what is described then stays so
+		if err != nil {
+			return nil, err
+		}
+		db, err := s.readable(root, id)
+		said := false
+		if err == nil {
+			err = db.conn.QueryRowContext(background, "SELECT count(*) > 0 FROM run").Scan(&said)
+			if err == nil && said || !begins || time.Now().After(deadline) {
+				if err != nil {
+					err = errors.Join(db.explain(err), db.close())
+					return nil, err
+				}
+				return db, nil
+			}
+			db.close()
+		} else if !begins || time.Now().After(deadline) || isNewer(err) {
+			return nil, err
+		}
+		time.Sleep(5 * time.Millisecond) // no event tells of it
+	}
 }
 
 // maxJobs bounds the jobs of a file that are read.

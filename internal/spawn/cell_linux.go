@@ -30,10 +30,10 @@ type cell struct {
 	confine
 	brief    bool          // no Mark is to come
 	group    *cgroup.Group // nil where none can be made
-	stub     *stub         // nil: none was needed, or it is not started
 	memoryBy string        // what limits memory, and pids
 	pidsBy   string
 
+	stub   *stub   // nil: none was needed, or it is not started
 	breach *Breach // the first one; the tree is being killed
 	watched
 }
@@ -82,45 +82,51 @@ func (g *guard) groups(nonce, only string) *cgroup.Tree {
 	return g.grouped
 }
 
-// rlimits are what the process needs before its program runs. A limit above the one
-// that this process has itself is as good as that: it could not be set, and the lower
-// one holds.
+// rlimits are what the process needs before its program runs. With a level they
+// include the backstops, since the process that is started is not the program. A limit
+// above the one that this process has itself is as good as that: it could not be set,
+// and the lower one holds.
 func (c *cell) rlimits() (list []jail.Rlimit) {
-	for _, l := range []struct{ resource, to int }{
-		{unix.RLIMIT_FSIZE, int(c.Limits.FileSize)},
-		{unix.RLIMIT_NOFILE, c.Limits.Files},
-	} {
+	add := func(resource int, value uint64) {
 		var ours unix.Rlimit
-		if l.to > 0 && unix.Getrlimit(l.resource, &ours) == nil {
-			list = append(list, jail.Rlimit{Resource: l.resource, Value: min(uint64(l.to), ours.Max)})
+		if value > 0 && unix.Getrlimit(resource, &ours) == nil {
+			list = append(list, jail.Rlimit{Resource: resource, Value: min(value, ours.Max)})
 		}
+	}
+	add(unix.RLIMIT_NOFILE, uint64(c.Limits.Files))
+	add(unix.RLIMIT_FSIZE, uint64(c.Limits.FileSize))
+	if c.Level != Plain {
+		add(unix.RLIMIT_DATA, c.dataBackstop())
+		add(unix.RLIMIT_CPU, c.cpuBackstop())
 	}
 	return list
 }
 
-// levelParts are what a level consists of. A user id of one's own is for root to give.
-func levelParts(level Level) (p jail.Part) {
-	switch level {
-	case Namespaces:
-		p = jail.Namespaces
-	case Sandbox:
-		p = jail.Sandbox
+// dataBackstop is in bytes, 0 = none is needed.
+func (c *cell) dataBackstop() uint64 {
+	if c.Limits.Memory > 0 && c.memoryBy == byWatchdog {
+		return 4*uint64(c.Limits.Memory) + 1<<30
 	}
-	if os.Geteuid() != 0 {
-		p &^= jail.UID
+	return 0
+}
+
+// cpuBackstop is in seconds, 0 = none is needed.
+func (c *cell) cpuBackstop() uint64 {
+	if c.Limits.CPU > 0 && c.brief {
+		return uint64((c.Limits.CPU+time.Second-1)/time.Second) + 2
 	}
-	return p
+	return 0
 }
 
 // backstop has the kernel look after what the watchdog does, at a distance, in case it
 // is late. There is no hurry with that, so it needs no stub.
 func (c *cell) backstop(pid int) {
-	if c.Limits.Memory > 0 && c.memoryBy == byWatchdog {
-		lower(pid, unix.RLIMIT_DATA, 4*uint64(c.Limits.Memory)+1<<30, 0)
+	if to := c.dataBackstop(); to > 0 {
+		lower(pid, unix.RLIMIT_DATA, to, 0)
 	}
-	if c.Limits.CPU > 0 && c.brief {
+	if to := c.cpuBackstop(); to > 0 {
 		// SIGXCPU, which tells why, and a second later SIGKILL.
-		lower(pid, unix.RLIMIT_CPU, uint64((c.Limits.CPU+time.Second-1)/time.Second)+2, 1)
+		lower(pid, unix.RLIMIT_CPU, to, 1)
 	}
 }
 
@@ -138,48 +144,56 @@ func (c *cell) start(l *lane, req *request, attr *syscall.ProcAttr) (pid int, er
 	if c.Lenient && spec.parts != 0 {
 		spec.parts &= l.g.surveyParts(l).possible
 	}
-	plain := spec.parts == 0 && len(spec.rlimits) == 0
 	own, sys := *attr, *attr.Sys
 	own.Sys = &sys
-	if c.group != nil && c.group.Dir() >= 0 {
-		sys.UseCgroupFD, sys.CgroupFD = true, c.group.Dir()
-	}
+	stubbed := spec.parts != 0 || len(spec.rlimits) > 0
 	switch {
-	case plain && (c.group == nil || len(c.group.Joins()) == 0):
-		pid, err = syscall.ForkExec(req.path, req.argv, &own)
-	case plain && c.group.CanEnter():
-		pid, err = c.startInside(req, &own)
+	case c.group == nil:
+	case stubbed:
+		// The stub is not the program: its threads are not to count, nor its memory.
+		spec.joins = c.group.AllJoins()
 	default:
-		pid, err = c.startStub(l, &spec, req, attr)
+		spec.joins = c.group.Joins()
+		if dir := c.group.Dir(); dir >= 0 {
+			sys.UseCgroupFD, sys.CgroupFD = true, dir
+		}
 	}
-	if err == nil {
+	if !stubbed {
+		if len(spec.joins) == 0 {
+			pid, err = syscall.ForkExec(req.path, req.argv, &own)
+		} else if c.group.CanEnter() {
+			pid, err = c.startInside(req, &own)
+		} else {
+			c.stub, err = l.startStub(&spec, req, &own)
+		}
+	} else {
+		c.stub, err = l.startStub(&spec, req, &own)
+	}
+	if c.stub != nil {
+		pid = c.stub.pid
+	}
+	var se *stubError
+	switch {
+	case err == nil && c.Level == Plain:
 		c.backstop(pid)
+	case errors.As(err, &se) && se.op == opConfine:
+		err = l.g.explain(l, spec.parts, se)
 	}
 	return pid, err
 }
 
-// startStub has the program itself enter the groups, just before its exec: a stub that
-// stays is not to count there.
-func (c *cell) startStub(l *lane, spec *stubSpec, req *request, attr *syscall.ProcAttr) (pid int, err error) {
-	if c.group != nil {
-		spec.joins = c.group.Joins()
-		if dir := c.group.Dir(); dir >= 0 {
-			fd, err := unix.Openat(dir, "cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return 0, &stubError{opConfine, err, "enter the control group: " + err.Error()}
-			}
-			defer unix.Close(fd)
-			spec.joins = append(slices.Clip(spec.joins), fd)
-		}
+// levelParts are what a level consists of. A user id of one's own is for root to give.
+func levelParts(level Level) (p jail.Part) {
+	switch level {
+	case Namespaces:
+		p = jail.Namespaces
+	case Sandbox:
+		p = jail.Sandbox
 	}
-	if c.stub, err = l.startStub(spec, req, attr); err == nil {
-		return c.stub.pid, nil
+	if os.Geteuid() != 0 {
+		p &^= jail.UID
 	}
-	var se *stubError
-	if errors.As(err, &se) && se.op == opConfine {
-		err = l.g.explain(l, spec.parts, se)
-	}
-	return 0, err
+	return p
 }
 
 // explain adds to the error of a start what is known of this machine.
@@ -247,13 +261,13 @@ func (c *cell) close(r *report) (e ending) {
 			}
 		}
 	}
-	c.closeMembers()
 	if c.stub != nil {
 		c.stub.closeSocket()
-		if c.stub.parts != 0 {
+		if r != nil && c.stub.parts != 0 {
 			e.Parts = append([]string{Plain.String()}, c.stub.parts.Names()...)
 		}
 	}
+	c.closeMembers()
 	if c.group != nil {
 		// What cannot be removed now is, when the guardian ends.
 		_ = c.group.Remove(groupWait)

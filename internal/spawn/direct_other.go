@@ -91,9 +91,6 @@ func (g *Guardian) Start(s *Spec) (*Process, error) {
 	return p, nil
 }
 
-// Survey knows of nothing on this system.
-func (g *Guardian) Survey() (*Survey, error) { return &Survey{}, nil }
-
 // Close kills all processes and returns when they have ended. It is
 // idempotent.
 func (g *Guardian) Close() error {

@@ -88,6 +88,8 @@ func GuardMain() {
 		}
 	}
 	if r := heldRecord(boot.Record, boot.Folder); r != nil {
+		// What it has just killed may have been supervisors, with guardians of their own.
+		r.bury(func(string, ...any) {})
 		r.remove()
 	}
 	os.Exit(0)

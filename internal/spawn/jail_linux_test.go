@@ -263,6 +263,19 @@ var probes = map[string]probe{
 		return nil
 	}},
 	"signals past the rules of Landlock": {level: Sandbox, try: func() error { return refused(unix.Kill(1, 0), unix.EPERM) }},
+	"set-user-id files": {level: Sandbox, try: func() error {
+		if err := create("program"); err != nil {
+			return err
+		}
+		if err := refused(unix.Chmod("program", unix.S_ISUID|0o755), unix.EPERM); err != nil {
+			return err
+		}
+		fd, err := unix.Open("other", unix.O_CREAT|unix.O_WRONLY, unix.S_ISUID|0o755)
+		if err == nil {
+			unix.Close(fd)
+		}
+		return refused(err, unix.EPERM)
+	}},
 	"secrets of root": {level: Sandbox, try: func() error {
 		_, err := os.Open("/etc/shadow")
 		return refused(err, unix.EACCES)

@@ -15,6 +15,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feac4032/multiproc/internal/boot"
 )
 
 var levels = []Level{Plain, Namespaces, Sandbox}
@@ -370,17 +372,37 @@ func TestJail_LimitsBindTheProgramAlone(t *testing.T) {
 		if st := waitDone(t, p); st.Code != 0 {
 			t.Errorf("%+v", st)
 		}
-		// And those that are not asked for are the supervisor's own.
-		var own unix.Rlimit
-		plain, jailed := newOutput(t), newOutput(t)
-		waitDone(t, start(t, g, shell(plain.w, "ulimit -n")))
-		s = shell(jailed.w, "ulimit -n")
-		s.Level, s.Limits = level, &Limits{FileSize: 1 << 20}
-		waitDone(t, start(t, g, s))
-		if a, b := plain.ended(deadline), jailed.ended(deadline); a != b {
-			t.Errorf("descriptors: plain %q, jailed %q (%v)", a, b, own)
-		}
 	})
+}
+
+// "modest" has a soft limit of descriptors below its hard one, which the runtime of
+// every Go program on the way raises for itself.
+var _ = register("modest", func() {
+	g, err := Open(Options{Exclusive: true})
+	must(err)
+	for _, level := range levels {
+		for _, limits := range []*Limits{nil, {FileSize: 1 << 20}} {
+			p, err := g.Start(&Spec{Path: "/bin/sh", Argv: []string{"sh", "-c", `test "$(ulimit -n)" = 300`}, Level: level, Limits: limits})
+			must(err)
+			<-p.Done()
+			check(p.Status().Success(), "at %v with %+v: %+v", level, limits, p.Status())
+		}
+	}
+	must(g.Close())
+})
+
+func TestJail_SoftLimitOfDescriptorsStaysLow(t *testing.T) {
+	t.Parallel()
+	cmd, in := helper(t, "modest", 0)
+	defer in.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `ulimit -Sn 300; exec "$0"`, self}
+	if out, err := cmd.Output(); err != nil {
+		t.Errorf("%v after %q", err, out)
+	}
 }
 
 func TestJail_LeavesNothing(t *testing.T) {
@@ -541,3 +563,36 @@ var _ = register("ordinary", func() {
 	}
 	must(g.Close())
 })
+
+// "private" is a worker of this kit as far as package boot goes.
+var _ = register("private", func() {
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	must(err)
+	check(os.Getenv(boot.PrivateMarker) == "", "the marker is inherited")
+	if boot.Role == boot.Worker && dumpable == 0 {
+		os.Exit(asItShould)
+	}
+	os.Exit(letThrough)
+})
+
+func TestJail_WorkersOfTheSandboxMakeThemselvesUnreadable(t *testing.T) {
+	t.Parallel()
+	used.Store("private", true)
+	eachLevel(t, func(t *testing.T, g *Guardian, level Level) {
+		self := "/proc/" + strconv.Itoa(os.Getpid()) + "/exe"
+		st := waitDone(t, start(t, g, &Spec{Path: self, Argv: []string{"private"}, Env: append(as("private"), boot.WorkerMarker+"=out=2"), Level: level}))
+		want := letThrough
+		if level == Sandbox {
+			want = asItShould
+		}
+		if st.Code != want || slices.Contains(st.Isolation, "non_dumpable") != (level == Sandbox) {
+			t.Errorf("%+v", st)
+		}
+		// Of other programs, also those that say they are one, it is not claimed.
+		s := shell(nil, "exit 0")
+		s.Env, s.Level = append(s.Env, boot.WorkerMarker+"="), level
+		if st := waitDone(t, start(t, g, s)); slices.Contains(st.Isolation, "non_dumpable") {
+			t.Errorf("a shell: %q", st.Isolation)
+		}
+	})
+}

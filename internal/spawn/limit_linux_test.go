@@ -281,6 +281,11 @@ func TestLimits_ThatAreNotReachedChangeNothing(t *testing.T) {
 			if text := out.ended(deathWait); text != "100\n0\nb\xff c\n" {
 				t.Errorf("output %q", text)
 			}
+			for _, tree := range groupsLeft(g.nonce) {
+				if groups, _ := filepath.Glob(tree + "/[0-9]*"); len(groups) > 0 {
+					t.Errorf("left when the process is done: %v", groups)
+				}
+			}
 			if st.Code != 3 || st.Breach != nil || st.OOM || !st.TreeEmpty || st.Usage.CPU <= 0 || st.Usage.Peak <= 0 {
 				t.Errorf("status %+v", st)
 			}

@@ -82,6 +82,9 @@ func (l *lane) tryStub(spec *stubSpec, in *inside, req *request, attr *syscall.P
 		Rlimits: spec.rlimits, Parts: spec.parts, Lenient: spec.lenient, Joins: len(spec.joins),
 	}
 	sys := l.sys
+	if attr.Sys != nil {
+		sys = *attr.Sys // with a group to start in
+	}
 	sys.Cloneflags = cloneFlags(spec.parts)
 	// With one processor the runtime starts fewer threads, which is half of its start.
 	env := []string{boot.JailMarker + "=ctl=" + strconv.Itoa(len(attr.Files)), "GOMAXPROCS=1"}

@@ -294,6 +294,9 @@ func (w *watcher) scan(t *tree, now int64, last int, urgent bool) bool {
 		w.g.mu.Unlock()
 	}
 	for _, pid := range pids {
+		if pid == t.pid && c.init() != nil {
+			continue // what it uses is not the program's
+		}
 		if c.members[pid] == nil {
 			c.members[pid] = openMember(pid)
 		}

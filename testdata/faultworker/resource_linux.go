@@ -92,13 +92,14 @@ func bigFile() {
 	fmt.Println("wrote 10 GB")
 }
 
-// outputFlood writes 64 MiB without a newline.
+// outputFlood writes 64 MiB without a newline, in a second or more.
 func outputFlood() {
 	part := make([]byte, 1<<16)
 	for range 1024 {
 		if _, err := os.Stderr.Write(part); err != nil {
 			os.Exit(96)
 		}
+		time.Sleep(time.Millisecond) // all at once it may be over before anybody has looked
 	}
 	fmt.Println("wrote it all")
 }
