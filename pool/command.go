@@ -213,12 +213,21 @@ func (c *command) judge(r *Result, st *spawn.Status) {
 	case st.Signal == syscall.SIGKILL:
 		r.Outcome, r.Evidence = Crashed, "ended by SIGKILL, sender unknown"
 	case st.Signal != 0:
-		r.Outcome, r.Evidence = Crashed, "ended by "+signalName(st.Signal)
+		r.Outcome, r.Evidence = Crashed, "ended by "+signalName(st.Signal)+lastWords(r)
 	case slices.Contains(okExit, st.Code):
 		r.Outcome = OK
 	default:
-		r.Outcome, r.Evidence = Failed, fmt.Sprintf("exit code %d", st.Code)
+		r.Outcome, r.Evidence = Failed, fmt.Sprintf("exit code %d", st.Code)+lastWords(r)
 	}
+}
+
+// lastWords are those of a runtime, behind a colon; "" where there are none. They may
+// stand far above the end of stderr, below which are the stacks of all goroutines.
+func lastWords(r *Result) string {
+	if w := death.Read(r.Stderr.Tail(death.Enough)); w.Kind != "" {
+		return ": " + w.String()
+	}
+	return ""
 }
 
 // hitLimit finds a limit that the kernel has held with an error number, in what a

@@ -96,6 +96,23 @@ func TestRetry_WaitsForNoTreeThatIsNotEmpty(t *testing.T) {
 	<-ended
 }
 
+// What says why stands above the stacks of all goroutines.
+func TestCommand_FailuresHaveTheLastWordsOfTheRuntime(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pool.Config{Workers: 2})
+	for script, want := range map[string]string{
+		`printf 'panic: no way\n\ngoroutine 1 [running]:\nmain.f(...)\n\t/src/f.go:7 +0x1\n\ngoroutine 2 [idle]:\n' >&2; exit 2`: "exit code 2: panic: no way, in main.f (f.go:7)",
+		`printf 'fatal error: stack overflow\n' >&2; exit 2`:                                                                     "exit code 2: fatal error: stack overflow",
+		`printf 'Fatal Python error: Aborted\n' >&2; kill -ABRT $$`:                                                              "ended by SIGABRT: Fatal Python error: Aborted",
+		`printf 'no such file\n' >&2; exit 3`:                                                                                    "exit code 3",
+	} {
+		r, _, _ := runCommand(b, &pool.Job{Command: &pool.Command{Argv: []string{"sh", "-c", script}, Env: os.Environ()}})
+		if r.Evidence != want || r.Which != "" {
+			t.Errorf("%s: %q, which %q, want %q", script, r.Evidence, r.Which, want)
+		}
+	}
+}
+
 func TestCommand_CancelEndsTheTree(t *testing.T) {
 	t.Parallel()
 	b := setup(t, pool.Config{Workers: 1})

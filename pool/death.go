@@ -352,6 +352,10 @@ func (w *worker) evidence(underJob bool) string {
 	case st.Breach != nil:
 		var r Result
 		r.limited(st.Breach)
+		if !underJob { // else the outcome says which limit it was
+			return fmt.Sprintf("%s went over its limit (%s %s), and was killed: %s",
+				who, r.Which, spawn.Quantity(r.Which, r.Limit), r.Evidence)
+		}
 		return fmt.Sprintf("%s; %s was killed", r.Evidence, who)
 	case st.Signal == syscall.SIGKILL && st.OOM:
 		return who + " was ended by SIGKILL: " + outOfMemory
@@ -360,7 +364,11 @@ func (w *worker) evidence(underJob bool) string {
 	case st.Signal != 0:
 		return fmt.Sprintf("%s was ended by %s%s", who, signalName(st.Signal), tail)
 	case w.ready == nil:
-		return fmt.Sprintf("%s exited with code %d before it was ready%s", who, st.Code, tail)
+		within := ""
+		if l := w.class.prog.Limits.enforced(); l != nil { // they may well be the cause
+			within = " within its limits (" + amounts(l) + ")"
+		}
+		return fmt.Sprintf("%s exited with code %d before it was ready%s%s", who, st.Code, within, tail)
 	}
 	under := ""
 	if underJob {

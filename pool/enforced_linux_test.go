@@ -124,6 +124,24 @@ func TestLimits_AreEnforcedOnTasks(t *testing.T) {
 	}
 }
 
+func TestLimits_ThatAreTooLowForAWorkerAreNamed(t *testing.T) {
+	t.Parallel()
+	for want, limits := range map[string]pool.Limits{
+		"memory 1 MiB": {Memory: 1 << 20},
+		"cpu 1ns":      {CPU: 1},
+		"pids 2":       {PIDs: 2},
+		"files 7":      {Files: 7},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, pool.Config{Workers: 1, Restarts: 1, Program: pool.Program{Limits: &limits}})
+			if _, err := submit(b, noop, 1).Result(b.ctx); !errors.Is(err, pool.ErrRestartLimit) || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
 // CPU time counts from the start of each job, not of the worker.
 func TestLimits_CPUIsThatOfTheJob(t *testing.T) {
 	t.Parallel()

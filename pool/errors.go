@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/feac4032/multiproc/internal/spawn"
 	"github.com/feac4032/multiproc/task"
 )
 
@@ -124,7 +125,7 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	s := fmt.Sprintf("limit of %s exceeded: %s", e.Which, e.Evidence)
+	s := fmt.Sprintf("limit of %s exceeded (%s): %s", e.Which, spawn.Quantity(e.Which, e.Limit), e.Evidence)
 	switch {
 	case e.Job != "":
 		return e.Job + ": " + s

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/feac4032/multiproc/internal/child"
@@ -186,6 +187,26 @@ func (r *Result) limited(b *spawn.Breach) {
 	if r.Evidence = b.Evidence; r.Evidence == "" {
 		r.Evidence = "went over its limit of " + b.Resource
 	}
+}
+
+// amounts lists what is limited.
+func amounts(l *spawn.Limits) string {
+	var list []string
+	for _, of := range []struct {
+		resource string
+		n        int64
+	}{
+		{spawn.Memory, l.Memory},
+		{spawn.CPU, int64(l.CPU)},
+		{spawn.PIDs, int64(l.PIDs)},
+		{spawn.Files, int64(l.Files)},
+		{spawn.FileSize, l.FileSize},
+	} {
+		if of.n > 0 {
+			list = append(list, of.resource+" "+spawn.Quantity(of.resource, of.n))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // outOfMemory is why the kernel has killed a process that was within its limits.

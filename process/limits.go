@@ -102,7 +102,7 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("limit of %s exceeded: %s", e.Which, e.Evidence)
+	return fmt.Sprintf("limit of %s exceeded (%s): %s", e.Which, spawn.Quantity(e.Which, e.Limit), e.Evidence)
 }
 
 // Is reports that a LimitError is an ErrLimit.

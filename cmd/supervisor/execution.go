@@ -53,7 +53,8 @@ func (e *execution) start() error {
 		return err
 	}
 	var err error
-	if e.threads, err = isolate(c.String("isolation"), cfg.File, c.Command.Name == "run"); err != nil {
+	cfg.Settings.Isolation = c.String("isolation")
+	if e.threads, err = isolate(cfg.Settings.Isolation, cfg.File, c.Command.Name == "run"); err != nil {
 		return e.refuse(err)
 	}
 	if err := e.openSecrets(); err != nil {
@@ -368,6 +369,9 @@ func (e *execution) execute() error {
 		return err
 	}
 	defer g.Close()
+	if !cfg.Quiet {
+		tellGaps(e.stderr, cfg.File, g)
+	}
 	cfg.Executor, err = openExecutor(e.threads, pool.Config{
 		Workers: cfg.Workers, SpillDir: cfg.SpillDir, Guardian: g, Logger: log, OnLog: workerLog(log, e.log.mask),
 	}, cfg.File, cfg.Settings)

@@ -84,7 +84,7 @@ func checkTasks(ctx context.Context, f *config.File, plans []*plan, ex Executor)
 			names, err = ex.Tasks(asking, p.job)
 			cancel()
 			if err != nil {
-				return fmt.Errorf("worker %s: %w", p.workerName(), err)
+				return fmt.Errorf("job %s: worker %s: %w", p.job.ID, p.workerName(), err)
 			}
 			if names == nil {
 				names = []string{}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/feac4032/multiproc/config"
 	"github.com/feac4032/multiproc/internal/text"
+	"github.com/feac4032/multiproc/pool"
 )
 
 // DryRun prints a line for each instance that would run, in the order of the
@@ -145,13 +146,17 @@ func (p *plan) commandLine(in *Instance, s *config.Scope) (string, error) {
 
 // reproduce gives a command line that does what an instance does, for people who
 // look for the cause of a failure; "" = there is none. That of a command is for a
-// shell in any folder. A task needs a worker, and so a supervisor; and so does what
-// could not be copied from a terminal, such as a script of several lines.
+// shell in any folder. A task needs a worker, and so a supervisor; and so does what is
+// kept within bounds, and what could not be copied from a terminal, such as a script of
+// several lines.
 func (p *plan) reproduce(in *Instance) string {
 	if in.bad {
 		return ""
 	}
 	if p.job.Kind == config.Task {
+		return p.rerun(in)
+	}
+	if p.limits != nil || p.level > pool.Plain {
 		return p.rerun(in)
 	}
 	s := p.scope(in, 1, 1)
@@ -194,6 +199,9 @@ func (p *plan) rerun(in *Instance) string {
 	words := []string{"supervisor", "run", text.Quote(p.file), "-only", text.Quote(in.Label())}
 	for _, v := range p.given {
 		words = append(words, "-var", text.Quote(v.Name+"="+v.Value.Text()))
+	}
+	if p.isolation != "" {
+		words = append(words, "-isolation", p.isolation)
 	}
 	line := strings.Join(words, " ")
 	if len(line) > maxReproduce || !printable(line) || p.mask.Text(line) != line {

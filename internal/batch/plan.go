@@ -24,6 +24,9 @@ type Settings struct {
 	Env []config.Field
 	// Vars are those of the file's variables that were given another value.
 	Vars []config.Field
+	// Isolation is the level that a flag gave to the jobs that say nothing, "" = none: it
+	// is for people. The jobs have it already.
+	Isolation string
 	// Secrets are those of the file, as OpenSecrets gives them; nil = there are none, or
 	// they are not open yet.
 	Secrets *Secrets
@@ -43,6 +46,8 @@ type plan struct {
 	root   string           // absolute folder of the file
 	file   string           // its path as it was given; "" = there is none
 	given  []config.Field   // variables that flags gave
+
+	isolation string // that a flag gave; "" = none
 
 	env      []string        // inherited, VAR_, and what is declared if it is fixed; shared
 	declared []config.EnvVar // the file's and the flags'
@@ -136,7 +141,7 @@ func (pl *planner) base(which *config.InheritEnv, j *config.Job) []string {
 func (pl *planner) plan(j *config.Job) (*plan, error) {
 	p := &plan{
 		job: j, vars: pl.file.Vars, root: pl.root, programs: &pl.programs,
-		file: pl.file.Path, given: pl.settings.Vars,
+		file: pl.file.Path, given: pl.settings.Vars, isolation: pl.settings.Isolation,
 		many:      j.Foreach != nil || j.Matrix != nil,
 		timeout:   j.Timeout,
 		killAfter: j.KillAfter,

@@ -295,6 +295,8 @@ func (r *run) refuse(err error) *Report {
 	case errors.As(err, &usage):
 		r.end.usage = true
 	case r.end.signal > 0:
+	case errors.Is(err, pool.ErrConfine):
+		r.end.unfit = true
 	case errors.Is(err, pool.ErrRestartLimit):
 		r.end.halted = err.Error()
 	default:

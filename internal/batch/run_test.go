@@ -381,6 +381,9 @@ func TestRun_FailuresAreReproducedByLinesThatCanBeCopied(t *testing.T) {
 		"hostile item":    {`{id: j, run: [x, "{{.item}}"], foreach: ["\e[2J"]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
 		"hostile env":     {`{id: j, run: [x], env: {A: "{{.item}}"}, foreach: ["\e[2J"]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
 		"task":            {`{id: j, task: echo, foreach: [i]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
+		"limited":         {`{id: j, run: [x, "{{.item}}"], limits: {memory: 1GiB}, foreach: [i]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
+		"kept apart":      {`{id: j, run: [x, "{{.item}}"], isolation: sandbox, foreach: [i]}`, `supervisor run /dir/job.yaml -only 'j#0'`},
+		"limited item":    {`{id: j, run: [x, "{{.item}}"], limits: {memory: 1GiB}, foreach: {from: i}}`, ""},
 		"task of items":   {`{id: j, task: echo, foreach: {from: i}}`, ""},
 		"task of stdin":   {`{id: j, task: echo, foreach: {lines: "-"}}`, ""},
 	} {

@@ -24,11 +24,15 @@ type ConfineError struct {
 }
 
 func (e *ConfineError) Error() string {
-	part := e.Part
-	if part == "" {
-		part = "it"
+	why := fmt.Sprint(e.Err)
+	var refused *spawn.StartError
+	if errors.As(e.Err, &refused) && refused.Detail != "" {
+		why = refused.Detail // which has the error number in words, where there is one
 	}
-	return fmt.Sprintf("%v %s: %s: %v", ErrConfine, e.Program, part, e.Err)
+	if e.Part != "" && partOf(why) != e.Part {
+		why = e.Part + ": " + why
+	}
+	return fmt.Sprintf("%v %s: %s", ErrConfine, e.Program, why)
 }
 
 // Is reports that a ConfineError is an ErrConfine.

@@ -29,6 +29,22 @@ func TestPartOf_NamesLimitsAndParts(t *testing.T) {
 	}
 }
 
+func TestConfineError_SaysEachThingOnce(t *testing.T) {
+	t.Parallel()
+	refusal := func(detail string) error {
+		return &spawn.StartError{Path: "/x", Op: "confine", Detail: detail, Err: syscall.EPERM}
+	}
+	for want, e := range map[string]*ConfineError{
+		"cannot confine the process /x: seccomp: not in this kernel": {Program: "/x", Part: "seccomp", Err: refusal("seccomp: not in this kernel")},
+		"cannot confine the process /x: join a group: denied":        {Program: "/x", Err: refusal("join a group: denied")},
+		"cannot confine the process /x: files: no":                   {Program: "/x", Part: "files", Err: errors.New("no")},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestAbility_LeavesOutOneByOne(t *testing.T) {
 	t.Parallel()
 	limits := spawn.Limits{Memory: 1, CPU: time.Second, PIDs: 2, Files: 3, FileSize: 4}

@@ -82,11 +82,14 @@ func (g *guard) groups(nonce, only string) *cgroup.Tree {
 	return g.grouped
 }
 
-// rlimits are what the process needs before its program runs.
+// rlimits are what the process needs before its program runs. A limit above the one that
+// this process has itself is as good as that: it could not be set, and the lower one
+// holds.
 func (c *cell) rlimits() (list []jail.Rlimit) {
 	add := func(resource int, value uint64) {
-		if value > 0 {
-			list = append(list, jail.Rlimit{Resource: resource, Value: value})
+		var ours unix.Rlimit
+		if value > 0 && unix.Getrlimit(resource, &ours) == nil {
+			list = append(list, jail.Rlimit{Resource: resource, Value: min(value, ours.Max)})
 		}
 	}
 	add(unix.RLIMIT_NOFILE, uint64(c.Limits.Files))

@@ -231,8 +231,13 @@ func startError(s *Spec, re started) *StartError {
 	case opClosed:
 		e.Op, e.Err = "guardian", ErrClosed
 	}
-	if re.errno == syscall.E2BIG {
+	switch {
+	case re.errno == syscall.E2BIG:
 		e.Detail = s.sizes()
+	case (re.errno == syscall.ENOMEM || re.errno == syscall.ENFILE) && s.Limits != nil && s.Limits.Memory > 0 && re.op != opPass:
+		// The limit can be enforced, and is: so much so that there is no program, or not
+		// even the pipe by which its exec is waited for, which fails with ENFILE then.
+		e.Op, e.Detail = "exec", "within a limit of memory of "+Quantity(Memory, s.Limits.Memory)
 	}
 	return e
 }

@@ -124,10 +124,11 @@ func hogShared(n int) {
 	time.Sleep(deadline)
 }
 
-// hogProcesses starts sleepers in sessions of their own.
+// hogProcesses starts sleepers in sessions of their own. They keep the environment, by
+// which an orphan is known that the watchdog has not yet seen.
 func hogProcesses(n int) {
 	for range n {
-		_, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true}})
+		_, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"}, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true}})
 		if err != nil {
 			break
 		}
@@ -397,6 +398,13 @@ func TestLimits_TinyOnesEndClearly(t *testing.T) {
 			if _, err := g.Start(s); !errors.As(err, &e) || e.Op != "confine" || !strings.Contains(e.Detail, "files") {
 				t.Errorf("files 2: %v", err)
 			}
+			// So little that there is no process is no reason to say that it cannot be limited.
+			s.Limits = &Limits{Memory: 1}
+			if p, err := g.Start(s); err == nil {
+				waitDone(t, p) // too quick for the watchdog, maybe
+			} else if !errors.As(err, &e) || e.Op != "exec" || e.Detail != "within a limit of memory of 1 byte" {
+				t.Errorf("memory 1 B: %v", err)
+			}
 			s.Limits = &Limits{CPU: 1}
 			s.Argv[2] = "while :; do :; done"
 			if st := waitDone(t, start(t, g, s)); st.Breach == nil || st.Breach.Resource != CPU {
@@ -405,6 +413,32 @@ func TestLimits_TinyOnesEndClearly(t *testing.T) {
 		})
 	}
 }
+
+func TestLimits_AboveThoseOfTheGuardianAreItsOwn(t *testing.T) {
+	t.Parallel()
+	cmd, in := helper(t, "lowered", 0)
+	defer in.Close()
+	if out, err := cmd.Output(); err != nil || string(out) != "200 200\n" {
+		t.Errorf("%v after %q", err, out)
+	}
+}
+
+var _ = register("lowered", func() {
+	low := &unix.Rlimit{Cur: 200, Max: 200}
+	must(unix.Setrlimit(unix.RLIMIT_NOFILE, low))
+	must(unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}))
+	g, err := Open(Options{Exclusive: true})
+	must(err)
+	must(unix.Prlimit(g.current.pid, unix.RLIMIT_NOFILE, low, nil))
+	p, err := g.Start(&Spec{
+		Path: "/bin/sh", Argv: []string{"sh", "-c", "echo $(ulimit -n) $(ulimit -Hn)"}, Files: []*os.File{nil, os.Stdout, os.Stderr},
+		Limits: &Limits{Files: 1 << 20, FileSize: 1 << 40},
+	})
+	must(err)
+	<-p.Done()
+	check(p.Status().Success(), "status is %+v", p.Status())
+	must(g.Close())
+})
 
 func TestLimits_StartErrorsAreThoseOfAPlainProcess(t *testing.T) {
 	t.Parallel()

@@ -55,6 +55,22 @@ type Breach struct {
 	Evidence        string // what that was concluded from, for people
 }
 
+// Quantity prints a limit, or what was seen of it, in its unit. A resource that is not
+// known here is one of bytes.
+func Quantity(resource string, n int64) string {
+	switch {
+	case resource == PIDs || resource == Files:
+		return strconv.FormatInt(n, 10)
+	case resource == CPU:
+		return time.Duration(n).String()
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return strconv.FormatInt(n>>20, 10) + " MiB"
+	case n == 1:
+		return "1 byte"
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
+}
+
 // Usage is what a tree has used since its start, or since Mark. What is not known
 // is zero, and has no source.
 type Usage struct {

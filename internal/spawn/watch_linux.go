@@ -241,7 +241,7 @@ func (w *watcher) check(t *tree, now int64, last int) (b *Breach, next int64) {
 	}
 	if tasks && scanned {
 		if n := c.tasks(); n > int64(l.PIDs) {
-			return &Breach{PIDs, int64(l.PIDs), n, byWatchdog, fmt.Sprintf("/proc/PID/stat: tasks of %d processes", len(c.members))}, soon
+			return &Breach{PIDs, int64(l.PIDs), n, byWatchdog, "/proc/PID/stat: tasks of " + processes(len(c.members))}, soon
 		}
 	}
 	if tasks {
@@ -417,7 +417,15 @@ func (c *cell) checkMemory(now int64) (b *Breach, used int64) {
 	if exact <= limit {
 		return nil, exact
 	}
-	return &Breach{Memory, limit, exact, byWatchdog, fmt.Sprintf("resident memory of %d processes, with their part of what they share", len(c.members))}, exact
+	return &Breach{Memory, limit, exact, byWatchdog, "resident memory of " + processes(len(c.members)) + ", shared pages divided"}, exact
+}
+
+// processes counts them, for people.
+func processes(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return strconv.Itoa(n) + " processes"
 }
 
 var pageSize = int64(syscall.Getpagesize())
