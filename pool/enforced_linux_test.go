@@ -30,7 +30,7 @@ var use = task.Define("use", func(_ context.Context, what string) (int, error) {
 		}
 		return len(all), nil
 	case "cpu":
-		compute()
+		return compute(), nil
 	case "a little cpu":
 		for until := ownCPU() + 150*time.Millisecond; ownCPU() < until; {
 		}

@@ -29,6 +29,8 @@ var daemons = []string{
 // levels of isolation, and what makes a job have them.
 var levels = []struct{ name, key string }{
 	{"process", ""},
+	{"namespaces", "isolation: namespaces"},
+	{"sandbox", "isolation: sandbox"},
 }
 
 // end is how a run with daemons comes to its end.
@@ -79,6 +81,10 @@ func TestDaemons_AreGoneHoweverARunEnds(t *testing.T) {
 	users := []uint32{uint32(os.Getuid())}
 	if os.Getuid() == 0 {
 		users = append(users, 65534)
+	}
+	levels := levels
+	if testing.Short() {
+		levels = levels[:1]
 	}
 	for _, how := range ends {
 		for _, level := range levels {
@@ -169,7 +175,7 @@ func (e *escape) survivors() (pids []int) {
 func (e *escape) run(how end, key string) {
 	e.Helper()
 	var file strings.Builder
-	file.WriteString("jobs:\n")
+	file.WriteString("inherit_env: all\njobs:\n")
 	for i, script := range daemons {
 		up := filepath.Join(e.dir, "up"+strconv.Itoa(i))
 		fmt.Fprintf(&file, "  - id: job%d\n    env: {UP: %q}\n    kill_after: 200ms\n", i, up)
@@ -223,6 +229,12 @@ func (e *escape) run(how end, key string) {
 		e.Errorf("exit code %d, want %d\n%s", code, how.code, said)
 	}
 	switch {
+	case how.next && key != "":
+		// Process 1 of a namespace dies with the guardian, and all others with it.
+		eventually(e.T, 2*time.Second, "the namespaces have ended", func() bool { return len(e.survivors()) == 0 })
+		if said, err := e.command("run", "-state", "none", "-no-progress", "next.yaml").CombinedOutput(); err != nil { // and removes the record
+			e.Errorf("the next run: %v\n%s", err, said)
+		}
 	case how.next:
 		e.meetNext(running)
 	case code == 137: // the guardian is at work
