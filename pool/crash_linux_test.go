@@ -57,7 +57,6 @@ func writeTogether() {
 	select {}
 }
 
-//
 //lint:ignore SA5007 it is there to run out of stack
 //go:noinline
 func deeper(x [64]byte) int { return deeper(x) + int(x[0]) }

@@ -131,6 +131,10 @@ func copyFile(t *testing.T, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A child that is forked while this is open for writing has it too until it executes
+	// something, and nobody can execute it then.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	in, err := os.Open(self)
 	if err != nil {
 		t.Fatal(err)
