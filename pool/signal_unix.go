@@ -8,11 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stackSignals make a worker that knows how write its stacks, and end: one that is
-// stopped has to go on first.
-var stackSignals = []syscall.Signal{syscall.SIGCONT, syscall.SIGQUIT}
+// stackSignals make a worker that knows how write its stacks, and end. One that is
+// stopped goes on behind the other, and so does its job, but for an instant.
+var stackSignals = []syscall.Signal{quit, syscall.SIGCONT}
 
-// quit is the last of them.
 const quit = syscall.SIGQUIT
 
 func signalName(s syscall.Signal) string {

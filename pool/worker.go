@@ -220,9 +220,11 @@ func (w *worker) handshake() error {
 	w.counts = ready.Has(ipc.CapCredit)
 	w.maps = ready.Has(ipc.CapMap)
 	w.pongs = ready.Has(ipc.CapPong)
-	w.dumps = ready.Has(ipc.CapStacks) && len(stackSignals) > 0
 	w.threads = int(min(ready.Threads, uint64(max(1, w.class.prog.Threads))))
 	w.runs = make([]started, w.threads)
+	w.p.mu.Lock() // the pool may be killed meanwhile
+	w.dumps = ready.Has(ipc.CapStacks) && len(stackSignals) > 0
+	w.p.mu.Unlock()
 	w.maxWindow = max(w.threads, int(min(ready.Window, uint64(w.p.cfg.MaxWindow))))
 	if !w.cancels {
 		w.maxWindow = w.threads // nothing could be taken back from behind a long job
@@ -405,9 +407,11 @@ func (w *worker) killNow() {
 const stackTime = 500 * time.Millisecond
 
 // askForStacks ends a worker that hangs so that it tells where, and kills it if it
-// does not. The caller holds mu.
+// does not. It gets no more jobs, though it may yet end the one that it has. The
+// caller holds mu.
 func (w *worker) askForStacks() {
 	w.asked = true
+	w.retire()
 	for _, sig := range stackSignals {
 		if err := w.proc.Signal(sig); err != nil {
 			w.p.log.Error("signal failed", "worker", w.name, "error", err)
