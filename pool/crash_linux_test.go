@@ -125,10 +125,8 @@ func TestHang_IsToldWithTheJobsOwnStack(t *testing.T) {
 		outcome pool.Outcome
 		in      string
 	}{
-		"timeout":                {"sleep", short, pool.TimedOut, "oversleep"},
-		"timeout of a loop":      {"compute", short, pool.TimedOut, "compute"},
-		"timeout of the stopped": {"stop", short, pool.TimedOut, ""},
-		"stuck":                  {"stop", func(j *pool.Job) { j.Program = &pool.Program{StuckAfter: 400 * time.Millisecond} }, pool.Crashed, ""},
+		"timeout":           {"sleep", short, pool.TimedOut, "oversleep"},
+		"timeout of a loop": {"compute", short, pool.TimedOut, "compute"},
 		"cancel that is not obeyed": {"sleep", func(j *pool.Job) {
 			j.KillAfter = 50 * time.Millisecond
 		}, pool.Cancelled, "oversleep"},
@@ -161,6 +159,29 @@ func TestHang_IsToldWithTheJobsOwnStack(t *testing.T) {
 			}
 			if _, stack, found := strings.Cut(tail, ipc.StackMark); !found || !strings.Contains(stack, c.in) || strings.Contains(stack, "worker.(*runner)") {
 				t.Errorf("the tail of stderr has no stack of the job: %q", tail)
+			}
+		})
+	}
+}
+
+// One that is stopped is not made to go on only to tell where it is: its job would go on
+// too, although it has been given up.
+func TestHang_WhoIsStoppedStaysSo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		job     pool.Job
+		outcome pool.Outcome
+	}{
+		"timeout": {pool.Job{Timeout: 50 * time.Millisecond, KillAfter: 50 * time.Millisecond}, pool.TimedOut},
+		"stuck":   {pool.Job{Program: &pool.Program{StuckAfter: 400 * time.Millisecond}}, pool.Crashed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, pool.Config{Workers: 1})
+			c.job.Task = hangs.Name()
+			c.job.Payload, _ = hangs.EncodeIn(nil, "stop")
+			if r := b.runJob(&c.job); r.Outcome != c.outcome || r.Signal != int(syscall.SIGKILL) {
+				t.Errorf("%s, signal %d: %s", r.Outcome, r.Signal, r.Evidence)
 			}
 		})
 	}

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stackSignals make a worker that knows how write its stacks, and end. One that is
-// stopped goes on behind the other, and so does its job, but for an instant.
-var stackSignals = []syscall.Signal{quit, syscall.SIGCONT}
+// canQuit says that a worker which knows how can be made to write its stacks, and end,
+// by quit. One that is stopped is not: to let it go on would let its job go on.
+const canQuit = true
 
 const quit = syscall.SIGQUIT
 

@@ -2,8 +2,8 @@ package pool
 
 import "syscall"
 
-// stackSignals are none: a worker cannot be asked for its stacks.
-var stackSignals []syscall.Signal
+// canQuit says that no worker can be asked for its stacks here.
+const canQuit = false
 
 const quit = syscall.SIGQUIT
 

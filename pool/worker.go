@@ -223,7 +223,7 @@ func (w *worker) handshake() error {
 	w.threads = int(min(ready.Threads, uint64(max(1, w.class.prog.Threads))))
 	w.runs = make([]started, w.threads)
 	w.p.mu.Lock() // the pool may be killed meanwhile
-	w.dumps = ready.Has(ipc.CapStacks) && len(stackSignals) > 0
+	w.dumps = ready.Has(ipc.CapStacks) && canQuit
 	w.p.mu.Unlock()
 	w.maxWindow = max(w.threads, int(min(ready.Window, uint64(w.p.cfg.MaxWindow))))
 	if !w.cancels {
@@ -412,10 +412,8 @@ const stackTime = 500 * time.Millisecond
 func (w *worker) askForStacks() {
 	w.asked = true
 	w.retire()
-	for _, sig := range stackSignals {
-		if err := w.proc.Signal(sig); err != nil {
-			w.p.log.Error("signal failed", "worker", w.name, "error", err)
-		}
+	if err := w.proc.Signal(quit); err != nil {
+		w.p.log.Error("signal failed", "worker", w.name, "error", err)
 	}
 	awake.AfterFunc(stackTime, w.killNow)
 }
