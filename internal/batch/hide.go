@@ -127,7 +127,10 @@ func Hide(m *mask.Masker, v []byte) []byte {
 		}
 		out = append(out, item...)
 	}
-	if !hid {
+	switch {
+	case m.In(out): // in small numbers, one after the other
+		return appendString(nil, mask.Shown)
+	case !hid:
 		return v
 	}
 	return out

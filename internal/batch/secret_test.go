@@ -159,6 +159,8 @@ func FuzzHide(f *testing.F) {
 	}
 	f.Add([]byte{0xc7, 8, 5, 'h', 'u', 'n', 't', 'e', 'r', '2', '!'})
 	f.Add([]byte{0xd9, 200, 'x'})
+	f.Add([]byte("hunter20"))
+	f.Add([]byte("\x97hunter2"))
 	f.Fuzz(func(t *testing.T, v []byte) {
 		was := bytes.Clone(v)
 		h := Hide(m, v)
