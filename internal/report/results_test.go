@@ -185,6 +185,7 @@ func TestSinks_TakeNothingWhenClosed(t *testing.T) {
 // FuzzResults gives rows any texts and results, and reads them back.
 func FuzzResults(f *testing.F) {
 	f.Add("a,b", "x\"\r\n", []byte{0x81, 0xa1, 'k', 0xc3})
+	f.Add("0", "\r\r\n", []byte("0"))
 	f.Add("\xff", "", []byte{0xa2, '"', '\n'})
 	f.Add("$", "\ufeff", []byte{0x82, 0xa1, '{', 0xa1, '}', 0xa1, '\\', 0xcb, 0x7f, 0xf0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, name, value string, result []byte) {
@@ -217,8 +218,8 @@ func FuzzResults(f *testing.F) {
 			t.Fatalf("%q: %v", b, err)
 		}
 		// The reader makes one line feed of CR LF inside of quotes.
-		same := func(a, b string) bool {
-			return strings.ReplaceAll(a, "\r\n", "\n") == strings.ReplaceAll(b, "\r\n", "\n")
+		same := func(read, written string) bool {
+			return read == strings.ReplaceAll(written, "\r\n", "\n")
 		}
 		at := slices.IndexFunc(rows[0], func(s string) bool { return same(s, "item."+name) })
 		if at < 0 || !same(rows[1][at], value) {
