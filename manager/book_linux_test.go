@@ -21,7 +21,7 @@ type book struct {
 
 const (
 	bookPages = 256
-	pageCells = 1 << 12
+	pageCells = 1 << 16 // of which most are never touched
 	bookBytes = 8 * bookPages * pageCells
 )
 
@@ -86,6 +86,10 @@ func (p page) done() int  { return int(p[1].Load()) }
 
 // full reports whether there is no room for more.
 func (p page) full() bool { return 2+p.done() == len(p) }
+
+// ample reports whether this party has done so much that those who note the same and
+// that of others must be left room.
+func (p page) ample() bool { return p.done() >= len(p)/2 }
 
 // note says that what was begun last is done.
 func (p page) note(what uint64) {

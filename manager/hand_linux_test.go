@@ -358,7 +358,8 @@ func (h *hands) get(o *order, a *answer) error {
 	return err
 }
 
-// produce puts items of K bytes, all that it is to put, or until the party ends.
+// produce puts items of K bytes, all that it is to put, or until the party ends;
+// when that takes long, it rests.
 func (h *hands) produce(o *order, _ *answer) error {
 	return h.loop(o, func(ctx context.Context, p page) error {
 		q, err := manager.Queue[item](ctx, o.On)
@@ -371,8 +372,9 @@ func (h *hands) produce(o *order, _ *answer) error {
 			if err := q.Put(ctx, it); err != nil {
 				return err
 			}
-			if p.note(it.id()); p.full() {
-				return errors.New("the book is full")
+			if p.note(it.id()); p.ample() {
+				<-ctx.Done()
+				return ctx.Err()
 			}
 		}
 		return nil

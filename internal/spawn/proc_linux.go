@@ -341,8 +341,14 @@ func endsOf(pids []int, within time.Duration) ends {
 
 // await closes e. It reports whether a process has ended.
 func (e ends) await(deadline time.Time) bool {
-	wait := max(0, min(e.within, time.Until(deadline)))
-	n, err := unix.Poll(e.fds, int((wait+time.Millisecond-1)/time.Millisecond))
+	if event := time.Now().Add(e.within); event.Before(deadline) {
+		deadline = event
+	}
+	// SIGCHLD, of which there are many here, interrupts a poll.
+	n, err := retry(func() (int, error) {
+		wait := max(0, time.Until(deadline))
+		return unix.Poll(e.fds, int((wait+time.Millisecond-1)/time.Millisecond))
+	})
 	for _, fd := range e.fds {
 		unix.Close(int(fd.Fd))
 	}

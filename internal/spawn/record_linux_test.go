@@ -128,7 +128,9 @@ func TestRecords_GuardianRemovesThatOfAKilledProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	ended.await(time.Now().Add(deathWait))
+	if !ended.await(time.Now().Add(deathWait)) {
+		t.Fatalf("the guardian lives after %v", deathWait)
+	}
 	out.ended(deathWait)
 	if _, err := os.Stat(folder); !os.IsNotExist(err) {
 		t.Errorf("the folder is left: %v", err)
