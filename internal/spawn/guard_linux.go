@@ -300,8 +300,12 @@ func (g *guard) close() {
 	for {
 		g.mu.Lock()
 		killAll(descend(stats(childrenOf(nil, g.pid))), g.session)
-		orphans := g.orphans()
-		if len(orphans) == 0 {
+		orphans, sure := g.orphans()
+		switch {
+		case !sure:
+			g.mu.Unlock()
+			continue
+		case len(orphans) == 0:
 			if len(g.trees) == 0 && g.untold == 0 {
 				g.mu.Unlock()
 				return

@@ -33,9 +33,10 @@ func sweep(g *Guardian, sessions map[int]bool) (left []int) {
 		found := find()
 		if len(found) == 0 {
 			// A process is overlooked by one scan of /proc if it starts
-			// behind the scan's back, or is just executing a program. A
-			// subreaper without children, however, has no descendants.
-			if clean++; clean == 2 || g.opts.Exclusive {
+			// behind the scan's back, or is just executing a program; and by
+			// one of the own threads, if it comes to one that was looked at,
+			// from one that ends.
+			if clean++; clean == 2 {
 				return nil
 			}
 			continue
@@ -49,13 +50,25 @@ func sweep(g *Guardian, sessions map[int]bool) (left []int) {
 }
 
 // ownChildren lists the children of this process that live, but for guardians,
-// and reaps those that do not.
+// and reaps those that do not. It is empty only if there were none to reap: the
+// children of such a one come to this process when it dies, after the list was made.
 func ownChildren() []int {
 	guardians.Lock()
 	defer guardians.Unlock()
-	return slices.DeleteFunc(childrenOf(nil, os.Getpid()), func(pid int) bool {
-		return guardians.pids[pid] || reaped(pid)
-	})
+	for {
+		dead := false
+		living := slices.DeleteFunc(childrenOf(nil, os.Getpid()), func(pid int) bool {
+			if guardians.pids[pid] {
+				return true
+			}
+			gone := reaped(pid)
+			dead = dead || gone
+			return gone
+		})
+		if len(living) > 0 || !dead {
+			return living
+		}
+	}
 }
 
 func reaped(pid int) bool {

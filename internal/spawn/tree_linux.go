@@ -61,24 +61,38 @@ func (t *tree) saw(st procStat) bool {
 // ticks of procStat.start.
 const tick = int64(10 * time.Millisecond)
 
-// orphans lists the children of the main thread, reaping those that are dead.
+// orphans lists the children of the main thread, reaping those that are dead. The
+// children of one that was alive when it was listed, and dead when it was reaped, have
+// come to this thread in between: so it lists again, until it has reaped none. sure is
+// false if it had to give that up.
 // g.mu is held, by everybody who reaps orphans: so the ids stay theirs while it
 // is.
-func (g *guard) orphans() []int {
-	pids := childrenOfThread(nil, g.pid, g.pid)
-	return slices.DeleteFunc(pids, func(pid int) bool {
-		if _, lane := g.trees[pid]; lane {
-			return true // listed only by kernels that do not tell threads apart
+func (g *guard) orphans() (living []int, sure bool) {
+	for range maxListings {
+		sure = true
+		living = slices.DeleteFunc(childrenOfThread(nil, g.pid, g.pid), func(pid int) bool {
+			if _, lane := g.trees[pid]; lane {
+				return true // listed only by kernels that do not tell threads apart
+			}
+			dead := reaped(pid)
+			sure = sure && !dead
+			return dead
+		})
+		if sure {
+			break
 		}
-		n, err := unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil)
-		return n == pid || err == unix.ECHILD
-	})
+	}
+	return living, sure
 }
+
+// maxListings bounds how long processes that start others and end can keep orphans busy.
+const maxListings = 10
 
 // split tells the orphans that belong to t from those that may: see
 // Status.Leaked. g.mu is held.
 func (g *guard) split(t *tree) (own, unclear []int) {
-	for _, pid := range g.orphans() {
+	orphans, _ := g.orphans()
+	for _, pid := range orphans {
 		st, ok := readStat(pid)
 		if !ok {
 			continue
