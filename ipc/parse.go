@@ -17,145 +17,152 @@ var elements = [...]int{
 // functions. Elements after the known ones are skipped if they are valid: a
 // later minor change may add some. The error is a *ProtocolError.
 func Parse(b []byte) (m Message, err error) {
+	err = m.Parse(b)
+	return m, err
+}
+
+// Parse is the function Parse into a message that is used again and again.
+func (m *Message) Parse(b []byte) error {
+	*m = Message{}
 	c := cursor{b: b}
 	n, ok := c.arrayLen()
 	if !ok || n < 2 {
-		return m, violation(0, "not an array of at least 2 elements")
+		return violation(0, "not an array of at least 2 elements")
 	}
 	k, ok := c.uint()
 	if !ok || k == 0 || k >= uint64(len(elements)) {
-		return m, violation(0, "no such kind")
+		return violation(0, "no such kind")
 	}
 	m.Kind = Kind(k)
 	if m.ID, ok = c.uint(); !ok {
-		return m, bad(&m, "id")
+		return bad(m, "id")
 	}
 	known := elements[k]
 	if n < known {
-		return m, violation(m.Kind, "%d elements, %d are needed", n, known)
+		return violation(m.Kind, "%d elements, %d are needed", n, known)
 	}
 	switch m.Kind {
 	case KindHello, KindReady:
-		return m, violation(m.Kind, "out of place")
+		return violation(m.Kind, "out of place")
 	case KindJob:
 		if m.Name, ok = c.text(MaxName); !ok {
-			return m, bad(&m, "task")
+			return bad(m, "task")
 		}
 		attempt, ok := c.uint()
 		if !ok || attempt>>32 != 0 {
-			return m, bad(&m, "attempt")
+			return bad(m, "attempt")
 		}
 		m.Attempt = uint32(attempt)
 		if m.Timeout, ok = c.uint(); !ok {
-			return m, bad(&m, "timeout")
+			return bad(m, "timeout")
 		}
 		if m.Label, ok = c.text(MaxName); !ok {
-			return m, bad(&m, "name")
+			return bad(m, "name")
 		}
 		if m.Key, ok = c.text(MaxName); !ok {
-			return m, bad(&m, "key")
+			return bad(m, "key")
 		}
-		if !c.payload(&m) {
-			return m, bad(&m, "payload")
+		if !c.payload(m) {
+			return bad(m, "payload")
 		}
 		if n == known {
 			break
 		}
 		known++
 		if m.Items, ok = c.uint(); !ok || m.Items == 0 || m.Items > MaxItems {
-			return m, bad(&m, "items")
+			return bad(m, "items")
 		}
 	case KindResult:
 		status, ok := c.uint()
 		if !ok || status > uint64(StatusRecalled) {
-			return m, bad(&m, "status")
+			return bad(m, "status")
 		}
 		m.Status = Status(status)
-		if !c.payload(&m) {
-			return m, bad(&m, "payload")
+		if !c.payload(m) {
+			return bad(m, "payload")
 		}
 		if n == known {
 			break
 		}
 		known += 2 // the offsets are there both or not at all
 		if m.StdoutEnd, ok = c.uint(); !ok {
-			return m, bad(&m, "stdout offset")
+			return bad(m, "stdout offset")
 		}
 		if m.StderrEnd, ok = c.uint(); !ok || n < known {
-			return m, bad(&m, "stderr offset")
+			return bad(m, "stderr offset")
 		}
 		m.HasOffsets = true
 	case KindData:
 		if m.Body, ok = c.chunk(); !ok || len(m.Body) == 0 {
-			return m, bad(&m, "chunk")
+			return bad(m, "chunk")
 		}
 	case KindCredit:
 		if m.Bytes, ok = c.uint(); !ok {
-			return m, bad(&m, "bytes")
+			return bad(m, "bytes")
 		}
 	case KindCancel:
 		if m.Interrupt, ok = c.flag(); !ok {
-			return m, bad(&m, "interrupt")
+			return bad(m, "interrupt")
 		}
 	case KindStop, KindPing, KindPong:
 	case KindProgress:
 		if m.Body, ok = c.chunk(); !ok {
-			return m, bad(&m, "payload")
+			return bad(m, "payload")
 		}
 	case KindLog:
 		level, ok := c.uint()
 		if !ok || level < uint64(LevelDebug) || level > uint64(LevelError) {
-			return m, bad(&m, "level")
+			return bad(m, "level")
 		}
 		m.Level = Level(level)
 		if m.Name, ok = c.text(MaxInline); !ok {
-			return m, bad(&m, "message")
+			return bad(m, "message")
 		}
 		if m.Body, ok = c.chunk(); !ok {
-			return m, bad(&m, "payload")
+			return bad(m, "payload")
 		}
 	case KindOutput:
 		stream, ok := c.uint()
 		if !ok || stream != 1 && stream != 2 {
-			return m, bad(&m, "stream")
+			return bad(m, "stream")
 		}
 		m.Stream = uint8(stream)
 		if m.Body, ok = c.chunk(); !ok {
-			return m, bad(&m, "bytes")
+			return bad(m, "bytes")
 		}
 	case KindCall:
 		if m.Name, ok = c.text(MaxName); !ok {
-			return m, bad(&m, "operation")
+			return bad(m, "operation")
 		}
-		if !c.payload(&m) {
-			return m, bad(&m, "payload")
+		if !c.payload(m) {
+			return bad(m, "payload")
 		}
 		if m.ID == 0 && m.Chunked() {
-			return m, violation(m.Kind, "a post whose payload follows")
+			return violation(m.Kind, "a post whose payload follows")
 		}
 	case KindReply:
 		status, ok := c.uint()
 		if !ok || status > uint64(StatusPart) {
-			return m, bad(&m, "status")
+			return bad(m, "status")
 		}
 		m.Status = Status(status)
 		if m.Body, ok = c.chunk(); !ok {
-			return m, bad(&m, "payload")
+			return bad(m, "payload")
 		}
 		m.Size = uint64(len(m.Body))
 	}
 	if n > known {
 		if err := c.skip(n - known); err != nil {
-			return m, violation(m.Kind, "bad element after the known ones: %s", reason(err))
+			return violation(m.Kind, "bad element after the known ones: %s", reason(err))
 		}
 	}
 	if c.left() != 0 {
-		return m, violation(m.Kind, "%d trailing bytes", c.left())
+		return violation(m.Kind, "%d trailing bytes", c.left())
 	}
 	if m.ID == 0 && needsID(m.Kind) {
-		return m, bad(&m, "id")
+		return bad(m, "id")
 	}
-	return m, nil
+	return nil
 }
 
 // bad is the error for an element that is missing, of another type, or out of

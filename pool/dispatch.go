@@ -217,8 +217,10 @@ func (p *Pool) refill(w *worker, a *actions) {
 	}
 	window := c.window(w)
 	room := window - w.flight.n
-	// Few large writes are better than many small ones.
-	if room <= 0 || w.flight.n > 0 && room < window/4 || w.flight.n > window/4 && c.queue.len() < window/4 {
+	// Few large writes are better than many small ones: while the worker has enough
+	// to do until its next answers bring more, jobs are collected.
+	if room <= 0 || w.flight.n > 0 && room < window/4 ||
+		w.flight.n >= max(w.threads, window/aheadPart) && c.queue.len() < window/4 {
 		return
 	}
 	// What is left is shared among those who could run it.
@@ -245,6 +247,10 @@ func (p *Pool) refill(w *worker, a *actions) {
 	w.kick(a)
 	p.watch()
 }
+
+// aheadPart of its window keeps a worker busy for the time of a round trip: flightTime
+// by this is 80 µs.
+const aheadPart = 64
 
 // inline is how many bytes of a job's payload travel with it. It reports false
 // when there is no credit for them now. The caller holds mu.

@@ -45,13 +45,12 @@ func Submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 
 func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In, opts []Option, leads bool) (*Future[Out], error) {
 	f := &Future[Out]{p: p, task: t.Decoder()}
-	o, err := forOne(p, opts)
+	j := &f.job
+	err := j.optioned(p, opts)
 	if err != nil {
 		return nil, err
 	}
-	j := &f.job
-	o.apply(j)
-	if j.Payload, err = t.EncodeIn(f.buffer(in), in); err != nil {
+	if j.Payload, err = t.EncodeIn(f.buffer(lengthOf(&in)), in); err != nil {
 		return nil, err
 	}
 	j.Task = t.Name()
@@ -79,13 +78,21 @@ func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 	return f, nil
 }
 
-// buffer returns where to encode an argument.
-func (f *Future[Out]) buffer(in any) []byte {
-	if b, ok := in.([]byte); ok && len(b) > cap(f.room)-5 {
-		if len(b) > ipc.MaxInline {
-			return ipc.Spare(uint64(len(b)))
-		}
-		return make([]byte, 0, len(b)+5)
+// lengthOf is how many bytes an argument has, 0 if that is not known.
+func lengthOf[In any](in *In) int {
+	if b, ok := any(in).(*[]byte); ok { // the argument itself would be copied to the heap
+		return len(*b)
+	}
+	return 0
+}
+
+// buffer returns where to encode an argument of n bytes.
+func (f *Future[Out]) buffer(n int) []byte {
+	switch {
+	case n > ipc.MaxInline:
+		return ipc.Spare(uint64(n))
+	case n > cap(f.room)-5:
+		return make([]byte, 0, n+5)
 	}
 	return f.room[:0]
 }
@@ -131,19 +138,28 @@ func (f *Future[Out]) recycle() {
 func (f *Future[Out]) end(j *Job, r *Result) {
 	f.p.stdout.copy(&r.Stdout)
 	f.p.stderr.copy(&r.Stderr)
-	err := r.Err(j)
-	var value []byte
-	if err == nil {
-		if value = r.Value; len(value) <= ipc.MaxInline {
-			// It is in the link's buffer; a long one is not. The argument was copied
-			// into a frame, if it is short.
-			room := f.room[:0]
-			if j.beingWritten() {
-				room = nil
-			}
-			value = append(room, value...)
-		}
+	if err := r.Err(j); err != nil {
+		f.settle(nil, err)
+		return
 	}
+	f.endWith(j, r.Value)
+}
+
+func (f *Future[Out]) endWith(j *Job, value []byte) {
+	if len(value) <= ipc.MaxInline {
+		// It is in the link's buffer; a long one is not. The argument was copied
+		// into a frame, if it is short.
+		room := f.room[:0]
+		if j.beingWritten() {
+			room = nil
+		}
+		value = append(room, value...)
+	}
+	f.settle(value, nil)
+}
+
+// settle wakes and calls who waits for the end.
+func (f *Future[Out]) settle(value []byte, err error) {
 	f.mu.Lock()
 	f.value, f.err, f.ended = value, err, true
 	if f.done != nil {

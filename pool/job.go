@@ -104,7 +104,10 @@ type Job struct {
 func (j *Job) beingWritten() bool { return atomic.LoadInt32(&j.pending.writing) != 0 }
 
 // ending is a Future, whatever its type.
-type ending interface{ end(*Job, *Result) }
+type ending interface {
+	end(*Job, *Result)
+	endWith(*Job, []byte) // the job has ended well, and there is no more to tell than this value
+}
 
 // ended tells whoever waits for the end of the job.
 func (j *Job) ended(r *Result) {

@@ -62,6 +62,19 @@ func (o options) with(opts []Option) (options, error) {
 	return o, nil
 }
 
+// optioned fills in what the options of a call say of its only job.
+func (j *Job) optioned(p *Pool, opts []Option) error {
+	if len(opts) == 0 {
+		j.Retry = p.cfg.Retry
+		return nil
+	}
+	o, err := forOne(p, opts)
+	if err == nil {
+		o.apply(j)
+	}
+	return err
+}
+
 // apply fills in the fields of a job.
 func (o *options) apply(j *Job) {
 	j.Timeout, j.KillAfter, j.Retry, j.Label = o.timeout, o.killAfter, o.retry, o.label
@@ -167,10 +180,14 @@ type confined struct {
 
 // confine finds the program that is as the options want it.
 func (o *options) confine(p *Pool) error {
-	c := o.confined
-	if !c.limited && !c.leveled {
+	if !o.confined.limited && !o.confined.leveled {
 		return nil
 	}
+	return o.confineTo(p, o.confined)
+}
+
+// confineTo is on its own because what it remembers is on the heap.
+func (o *options) confineTo(p *Pool, c confined) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if o.program = p.confined[c]; o.program != nil {

@@ -250,7 +250,10 @@ func (p *Pool) goOn(j *Job, attempts, deaths int, after time.Duration) error {
 	if !j.isCommand() {
 		c = p.classOf(j.Program)
 	}
-	j.pending = pendingState{class: c, attempt: attempts, deaths: int16(deaths), leads: j.pending.leads, writing: atomic.LoadInt32(&j.pending.writing)}
+	if j.pending.state != jobNew {
+		j.pending = pendingState{writing: atomic.LoadInt32(&j.pending.writing)}
+	}
+	j.pending.class, j.pending.attempt, j.pending.deaths = c, attempts, int16(deaths)
 	p.open++
 	p.stats.Submitted++
 	c.open++
@@ -316,8 +319,15 @@ func (p *Pool) enqueue(j *Job, a *actions) {
 	p.seq++
 	s.seq = p.seq
 	c.queue.pushBack(j)
+	if n := c.queue.len(); n > 1 && n%collect != 0 && len(p.free) == 0 && !c.isCommand && len(c.wide) == 0 {
+		return // those that wait could not be given away: one more makes no difference
+	}
 	p.dispatch(c, a)
 }
+
+// collect is how many jobs come to those that wait before it is looked whether they
+// are now worth a write.
+const collect = 8
 
 // classOf returns the class of a program, nil being the pool's own. The caller
 // holds mu.

@@ -29,7 +29,8 @@ type answer struct {
 func (w *worker) take(msgs [][]byte) error {
 	w.answers = w.answers[:0]
 	for _, b := range msgs {
-		m, err := ipc.Parse(b)
+		m := &w.msg
+		err := m.Parse(b)
 		if err != nil {
 			return w.settleThen(err)
 		}
@@ -39,27 +40,27 @@ func (w *worker) take(msgs [][]byte) error {
 		switch m.Kind {
 		case ipc.KindResult, ipc.KindCall:
 			if m.Chunked() {
-				err = w.parts.Begin(&m)
+				err = w.parts.Begin(m)
 			} else {
 				err = w.accept(m)
 			}
 		case ipc.KindData:
 			var whole *ipc.Message
-			whole, err = w.parts.Add(&m)
+			whole, err = w.parts.Add(m)
 			w.owed += m.Bytes
 			if whole != nil {
-				err = w.accept(*whole)
+				err = w.accept(whole)
 			}
 		case ipc.KindCredit:
 			err = w.grant(m.Bytes)
 		case ipc.KindPing:
 			w.sendControl(ipc.AppendPong(nil, m.ID))
 		case ipc.KindLog:
-			err = w.logLine(&m)
+			err = w.logLine(m)
 		case ipc.KindOutput:
-			w.store(&m)
+			w.store(m)
 		case ipc.KindProgress:
-			err = w.progress(&m)
+			err = w.progress(m)
 		case ipc.KindPong: // says no more than any frame does
 		default:
 			err = &ipc.ProtocolError{Kind: m.Kind, Reason: "not for a supervisor"}
@@ -81,11 +82,12 @@ func (w *worker) settleThen(violation error) error {
 
 // accept takes a whole message that ends a job, or a call. A payload that could
 // not be decoded leaves the job unanswered, and the worker without another.
-func (w *worker) accept(m ipc.Message) error {
+func (w *worker) accept(m *ipc.Message) error {
 	if m.Kind == ipc.KindCall {
-		return w.call(&m)
+		return w.call(m)
 	}
-	ans := answer{msg: m}
+	var failure *task.Failure
+	var items itemResults
 	var err error
 	switch m.Status {
 	case ipc.StatusOK:
@@ -93,17 +95,17 @@ func (w *worker) accept(m ipc.Message) error {
 			break
 		}
 		if n := w.itemsOf(m.ID); n > 0 {
-			ans.items, err = takeItems(m.Body, n)
+			items, err = takeItems(m.Body, n)
 		}
 	case ipc.StatusFailed, ipc.StatusCancelled:
-		ans.failure, err = task.DecodeFailure(m.Body)
+		failure, err = task.DecodeFailure(m.Body)
 	}
 	if err != nil {
 		return &ipc.ProtocolError{Kind: m.Kind, Reason: fmt.Sprintf("payload for job %d: %v", m.ID, err)}
 	}
 	// What the answer is worth is decided in settle, for the whole batch; the
 	// body stays where it is until then.
-	w.answers = append(w.answers, ans)
+	w.answers = append(w.answers, answer{msg: *m, failure: failure, items: items})
 	return nil
 }
 
@@ -314,6 +316,10 @@ func (w *worker) report(ans *answer, took time.Duration) {
 	j, m := ans.job, &ans.msg
 	s := &j.pending
 	w.told(j, ans.tell)
+	if ans.settled && j.future != nil && j.Output == nil && w.offsets && !m.HasOffsets {
+		j.future.endWith(j, m.Body)
+		return
+	}
 	attempt := s.attempt
 	if !ans.settled {
 		attempt++

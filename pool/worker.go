@@ -121,6 +121,7 @@ type worker struct {
 	usage     spawn.Usage // of the job that was answered last
 	answers   []answer
 	got       [256][]byte  // messages
+	msg       ipc.Message  // that is being taken
 	heard     atomic.Int64 // when it was last heard of: nanoseconds since epoch
 	reporting atomic.Bool  // answers were taken out of the flight, and not their outputs out of the captures
 	waiting   atomic.Bool  // for the link, and for nothing else

@@ -1,9 +1,17 @@
 package worker
 
+import "time"
+
 // outputOffsets tells how far this process has written its captured output, so
 // that every byte can be attributed to a job without any reading or waiting. A
 // nil one tells nothing.
-type outputOffsets struct{ stdout, stderr outputFile }
+//
+// To ask the kernel for both offsets costs more than a small job, which cannot have
+// written anything: to write takes longer than to ask for one.
+type outputOffsets struct {
+	stdout, stderr outputFile
+	least          time.Duration // that it has taken to ask for an offset
+}
 
 // outputFile is a descriptor that stands for an appended file: its offset moves
 // with every write, also with one of a child that has inherited it.
@@ -22,7 +30,27 @@ func newOutputOffsets(stdout, stderr int) *outputOffsets {
 	if o.stderr.last, ok = fileOffset(stderr); !ok {
 		return nil
 	}
+	o.least = time.Hour
+	for range offsetTries {
+		begun := sinceEpoch()
+		o.stdout.update()
+		o.least = min(o.least, sinceEpoch()-begun)
+	}
 	return o
+}
+
+// offsetTries is how often the time to ask for an offset is measured.
+const offsetTries = 32
+
+var epoch = time.Now()
+
+// sinceEpoch is the time, for less than time.Now takes.
+func sinceEpoch() time.Duration { return time.Since(epoch) }
+
+// untouched reports whether nothing that has begun at the given time, and has just
+// ended, can have written to the output.
+func (o *outputOffsets) untouched(begun time.Duration) bool {
+	return o == nil || sinceEpoch()-begun < o.least
 }
 
 // moved returns both offsets, and whether one has changed since it was last

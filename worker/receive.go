@@ -51,8 +51,8 @@ func (s *server) control(frame []byte) { s.out.putNow(sealed(frame)) }
 
 // handle does what one frame says; jobs are added to b.
 func (s *server) handle(body []byte, b *batch) error {
-	m, err := ipc.Parse(body)
-	if err != nil {
+	m := &s.msg
+	if err := m.Parse(body); err != nil {
 		return err
 	}
 	switch m.Kind {
@@ -61,13 +61,13 @@ func (s *server) handle(body []byte, b *batch) error {
 			return &ipc.ProtocolError{Kind: m.Kind, Reason: "a job after the stop frame"}
 		}
 		if !m.Chunked() {
-			s.receiveJob(&m, b, true)
+			s.receiveJob(m, b, true)
 			return nil
 		}
 		s.forsaken = false
-		return s.assembler.Begin(&m)
+		return s.assembler.Begin(m)
 	case ipc.KindData:
-		whole, err := s.assembler.Add(&m)
+		whole, err := s.assembler.Add(m)
 		s.grant(m.Bytes)
 		if err != nil || whole == nil {
 			return err
@@ -76,7 +76,7 @@ func (s *server) handle(body []byte, b *batch) error {
 			s.receiveJob(whole, b, false)
 		}
 	case ipc.KindReply:
-		return s.client.Reply(&m)
+		return s.client.Reply(m)
 	case ipc.KindCredit:
 		s.credit.add(m.Bytes)
 	case ipc.KindCancel:

@@ -18,6 +18,7 @@ type runner struct {
 	job     *job // that runs, nil between two
 	context *jobContext
 	items   itemsRun
+	silent  bool   // the job cannot have written to the output
 	result  []byte // the task's encoded result
 	frame   []byte
 }
@@ -65,7 +66,9 @@ func (r *runner) execute() error {
 	if j.items > 0 {
 		return r.startItems()
 	}
+	begun := sinceEpoch()
 	result, err := j.def.RunInPlace(r.context, j.payload, r.result[:0])
+	r.silent = r.threads == 1 && r.offsets.untouched(begun)
 	r.result = result
 	return err
 }
@@ -130,12 +133,17 @@ func (r *runner) send(c *jobContext, status ipc.Status) error {
 	}
 	id := c.info.ID
 	frame := append(r.frame[:0], 0, 0, 0, 0)
-	stdout, stderr, moved := r.offsets.moved()
-	if moved {
-		frame = ipc.AppendResultOffsets(frame, id, status, r.result, stdout, stderr)
-	} else {
+	moved := false
+	if !r.silent {
+		var stdout, stderr uint64
+		if stdout, stderr, moved = r.offsets.moved(); moved {
+			frame = ipc.AppendResultOffsets(frame, id, status, r.result, stdout, stderr)
+		}
+	}
+	if !moved {
 		frame = ipc.AppendResult(frame, id, status, r.result)
 	}
+	r.silent = false
 	r.frame = frame
 	return r.out.put(sealed(frame), c, true)
 }

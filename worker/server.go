@@ -67,6 +67,7 @@ type server struct {
 	queue      *jobQueue
 	client     *remote.Client // nil before hello
 	credit     purse
+	msg        ipc.Message // that is being handled
 	assembler  ipc.Assembler
 	forsaken   bool // the chunked job that is half there has been recalled
 	messageMax uint64
