@@ -56,26 +56,37 @@ func submit[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in 
 	j.Task = t.Name()
 	j.future = f
 	j.pending.leads = leads
-	stop := func() bool { return false }
 	if ctx.Done() != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		stop = context.AfterFunc(ctx, func() { p.Cancel(j) })
-		j.future = nil
-		j.Done = func(j *Job, r *Result) {
-			stop()
-			f.end(j, r)
-		}
+		err = f.submitUnder(ctx)
+	} else {
+		err = p.Go(j)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// submitUnder submits a job that ends with ctx.
+func (f *Future[Out]) submitUnder(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	p, j := f.p, &f.job
+	stop := context.AfterFunc(ctx, func() { p.Cancel(j) })
+	j.future = nil
+	j.Done = func(j *Job, r *Result) {
+		stop()
+		f.end(j, r)
 	}
 	if err := p.Go(j); err != nil {
 		stop()
-		return nil, err
+		return err
 	}
-	if ctx.Done() != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		p.Cancel(j) // it may have ended before the pool knew the job
 	}
-	return f, nil
+	return nil
 }
 
 // lengthOf is how many bytes an argument has, 0 if that is not known.
