@@ -13,7 +13,7 @@ import (
 const (
 	spinLimit = 100 * time.Microsecond
 	spinTries = 8   // reads between two looks at the clock
-	spinEager = 16  // reads of a wait that begins eagerly
+	spinEager = 8   // times as many are those of a wait that begins eagerly
 	spinRare  = 256 // at most this many waits go by without one that is spent awake
 )
 
@@ -90,8 +90,13 @@ func (s *spinner) read(p []byte) int {
 // what it has just been sent.
 func (s *spinner) glance(p []byte) (n int) {
 	s.raw.Read(func(fd uintptr) bool {
-		for i := 0; i < spinEager && n == 0; i++ {
-			n = readNow(fd, p)
+		for range spinEager {
+			for range spinTries {
+				if n = readNow(fd, p); n != 0 {
+					return true
+				}
+			}
+			giveWay()
 		}
 		return true
 	})

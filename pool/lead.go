@@ -124,6 +124,7 @@ func (p *Pool) lead(ctx context.Context, j *Job) {
 			return
 		}
 		err = errLeft
+		w.link.Reader().Eager() // to let others have their turn first would wake a thread for them
 		if err = w.readBatch(ctx); err != nil {
 			return
 		}
