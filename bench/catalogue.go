@@ -155,8 +155,8 @@ func catalogue() []*Work {
 		},
 		{
 			ID: "commands", Title: "Commands",
-			About: "`/bin/true`, two at a time. `supervisor run` captures the output of each and keeps a journal; GNU parallel captures, " +
-				"xargs does neither. Those who start fewer than 500 a second are given fewer.",
+			About: "`/bin/true`, two at a time, whole programs with their own start. `supervisor run` captures the output of each and keeps a " +
+				"journal; GNU parallel captures, xargs does neither. Slow ones are given fewer.",
 			Figures: []figure.Kind{figure.Rate, figure.Wall},
 			Goals: []Goal{
 				{Text: "at least 1.1 × `xargs -P2`", Subject: "commands/run", Figure: figure.Rate, Bound: 1.1, Against: "commands/xargs"},
@@ -165,6 +165,8 @@ func catalogue() []*Work {
 				floor("two", "`posix_spawn`, two at a time", 4000, 10, "spawn", "2"),
 				floor("one", "`posix_spawn`, one at a time", 3000, 10, "spawn", "1"),
 				{ID: "run", Title: "`supervisor run`, 10,000", Role: Ours, Full: 10_000, Short: 20, Run: supervised("run: [/bin/true]")},
+				{ID: "each", Title: "`supervisor each`, 5000, without a journal", Role: Ours, Full: 5000, Short: 20,
+					Run: timed("supervisor", "each", "-q", "-j", "2", "--", "/bin/true")},
 				{ID: "xargs", Title: "`xargs -n1 -P2`, 10,000", Role: Peer, Tool: "xargs", Full: 10_000, Short: 20,
 					Run: timed("xargs", "-n1", "-P2", "/bin/true")},
 				{ID: "parallel", Title: "GNU `parallel -j2`, 500", Role: Peer, Tool: "parallel", Full: 500, Short: 5,

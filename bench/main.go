@@ -74,7 +74,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		page, results = "", ""
 	}
 
-	begin := time.Now()
+	if err := adopt(); err != nil {
+		return err
+	}
 	stand, err := newStand(ctx, stderr)
 	if err != nil {
 		return err
@@ -84,11 +86,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			err = e
 		}
 	}()
-	m := measurement{Machine: stand.machine(ctx), Begin: begin, Rounds: *rounds, Works: works}
+	m := measurement{Machine: stand.machine(ctx), Begin: time.Now(), Rounds: *rounds, Works: works}
 	if err := m.measure(ctx, stand, *short, stderr); err != nil {
 		return err
 	}
-	m.Took = time.Since(begin)
 	if err := m.print(stdout); err != nil {
 		return err
 	}

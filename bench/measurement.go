@@ -72,6 +72,8 @@ func (m *measurement) measure(ctx context.Context, stand *Stand, short bool, pro
 			}
 		}
 	}
+	m.Took = time.Since(m.Begin)
+	fmt.Fprintf(progress, "done in %v\n", m.Took.Round(time.Second))
 	return nil
 }
 

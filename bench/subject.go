@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/feac4032/multiproc/bench/figure"
 )
 
@@ -138,13 +140,32 @@ func (s *Stand) executeIn(ctx context.Context, dir, stdin string, argv []string)
 	return stdout.Bytes(), took, nil
 }
 
+// adopt makes what subjects leave behind this program's children, so that it, and
+// not the first process of the system at its leisure, learns of their ends.
+func adopt() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+
 // endGroup gives what is left of a process group a moment to tidy up, and kills the
 // rest.
 func endGroup(pgid int) {
 	for end := time.Now().Add(endLimit / 3); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if errors.Is(syscall.Kill(-pgid, 0), syscall.ESRCH) {
+		if emptied(pgid) {
 			return
 		}
 	}
 	syscall.Kill(-pgid, syscall.SIGKILL)
+	for !emptied(pgid) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// emptied takes in the children of this program that have ended in a process group,
+// and says whether there are none left.
+func emptied(pgid int) bool {
+	for {
+		switch pid, err := syscall.Wait4(-pgid, nil, syscall.WNOHANG, nil); {
+		case errors.Is(err, syscall.EINTR), pid > 0:
+		default:
+			return errors.Is(err, syscall.ECHILD)
+		}
+	}
 }
