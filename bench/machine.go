@@ -7,7 +7,10 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
+
+	"github.com/feac4032/multiproc/bench/figure"
 )
 
 // Machine is what the figures depend on.
@@ -32,7 +35,7 @@ func (s *Stand) machine(ctx context.Context) Machine {
 	return Machine{
 		CPU:      fieldOf("/proc/cpuinfo", "model name"),
 		CPUs:     runtime.NumCPU(),
-		Memory:   fieldOf("/proc/meminfo", "MemTotal"),
+		Memory:   memory(fieldOf("/proc/meminfo", "MemTotal")),
 		Kernel:   firstLine(ctx, "uname", "-srm"),
 		Load:     load,
 		Go:       strings.TrimPrefix(firstLine(ctx, "go", "version"), "go version "),
@@ -43,6 +46,15 @@ func (s *Stand) machine(ctx context.Context) Machine {
 		Parallel: s.tools["parallel"],
 		Xargs:    s.tools["xargs"],
 	}
+}
+
+// memory writes what /proc/meminfo says, in the units of the page.
+func memory(field string) string {
+	kib, err := strconv.ParseFloat(strings.TrimSuffix(field, " kB"), 64)
+	if err != nil {
+		return field
+	}
+	return quantity(figure.RSS, kib*1024)
 }
 
 func (m Machine) table() Table {

@@ -26,7 +26,6 @@ type Stand struct {
 	dir      string
 	programs map[string]string // by the names that subjects use: paths
 	compiler string            // of the floors
-	python   string            // a path; "" = there is none
 	tools    map[string]string // versions of the tools that are there
 }
 
@@ -134,8 +133,8 @@ func (s *Stand) look(ctx context.Context) {
 			continue
 		}
 		joblib := firstLine(ctx, path, "-c", "import joblib; print(joblib.__version__)")
-		if s.python == "" || joblib != "" {
-			s.python, s.programs["python"], s.tools["python"] = path, path, version
+		if s.tools["python"] == "" || joblib != "" {
+			s.programs["python"], s.tools["python"] = path, version
 		}
 		if joblib != "" {
 			s.tools["joblib"] = joblib
