@@ -177,7 +177,7 @@ func catalogue() []*Work {
 		{
 			ID: "journal", Title: "Many jobs, journaled",
 			About: "`supervisor run` of a task that returns its argument: the whole process, with a journal and a report. " +
-				"No peer keeps a journal.",
+				"No peer has a journal of tasks; GNU parallel has one of commands, `--joblog`, and its rate is above.",
 			Figures: []figure.Kind{figure.Rate, figure.Wall, figure.RSS},
 			Goals: []Goal{
 				{Text: "at least 100,000/s", Subject: "journal/1e6", Figure: figure.Rate, Bound: 1e5},
