@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build man test race lint fuzz bench ci
+.PHONY: help build man test race lint fuzz bench compare ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ fuzz: ## Fuzz every target for FUZZTIME (20s)
 
 bench: ## Run the benchmarks of the wire, the queue and the pool
 	go test -run '^$$' -bench . ./ipc ./queue ./pool
+
+compare: ## Measure us, the peers and the floor, and write docs/benchmarks.md
+	cd bench && go run .
 
 ci: ## Everything that must hold before a change lands
 	.ci/run

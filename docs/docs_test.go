@@ -22,7 +22,7 @@ import (
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	docs := map[string]string{}
-	for _, pattern := range []string{"../*.md", "*.md", "decisions/*.md"} {
+	for _, pattern := range []string{"../*.md", "*.md", "decisions/*.md", "../bench/*.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -207,7 +207,7 @@ func TestArchitecture_PackagesImportDownwards(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "examples"):
+		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "examples" || d.Name() == "bench"):
 			return filepath.SkipDir
 		case !strings.HasSuffix(path, ".go"), strings.HasSuffix(path, "_test.go"), strings.HasSuffix(pkg, "test"):
 			return nil
