@@ -82,7 +82,7 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	}
 	defer in.Close()
 	defer out.Close()
-	src := &source{inlet: fromWorker, scale: o.FrameTime}
+	src := &source{File: fromWorker, scale: o.FrameTime}
 	c.Link = ipc.NewLink(src, toWorker)
 	marker := outMarker
 	files := []*os.File{in, out, o.Stderr, o.Stdout}
@@ -136,19 +136,19 @@ func (o *Options) program() (argv []string, path string, err error) {
 }
 
 // linkPipes makes the two pipes of a link: our ends, and the worker's.
-func linkPipes() (toWorker *os.File, fromWorker *inlet, in, out *os.File, err error) {
+func linkPipes() (toWorker, fromWorker, in, out *os.File, err error) {
 	in, toWorker, err = os.Pipe()
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}
-	fromWorker, out, err = inletPipe()
+	fromWorker, out, err = os.Pipe()
 	if err != nil {
 		in.Close()
 		toWorker.Close()
 		return nil, nil, nil, nil, err
 	}
 	widen(toWorker)
-	widen(out)
+	widen(fromWorker)
 	return toWorker, fromWorker, in, out, nil
 }
 

@@ -12,7 +12,7 @@ import (
 // for ever. So after the worker's death the stream ends where the pipe is empty:
 // everything that the worker wrote is in it by then.
 type source struct {
-	*inlet
+	*os.File
 	scale func(time.Duration) time.Duration // of deadlines; nil = as they are
 
 	mu   sync.Mutex // orders deadlines with abandon
@@ -20,9 +20,9 @@ type source struct {
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	n, err := s.inlet.Read(p)
+	n, err := s.File.Read(p)
 	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && s.abandoned() {
-		return readNow(s.inlet, p)
+		return readNow(s.File, p)
 	}
 	return n, err
 }
@@ -38,7 +38,7 @@ func (s *source) SetReadDeadline(t time.Time) error {
 		now := time.Now()
 		t = now.Add(s.scale(t.Sub(now)))
 	}
-	return s.inlet.SetReadDeadline(t)
+	return s.File.SetReadDeadline(t)
 }
 
 func (s *source) abandoned() bool {
@@ -52,7 +52,7 @@ func (s *source) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = true
-	if err := s.inlet.SetReadDeadline(time.Unix(1, 0)); err != nil && !errors.Is(err, os.ErrClosed) {
-		s.inlet.Close() // a system whose pipes have no deadlines
+	if err := s.File.SetReadDeadline(time.Unix(1, 0)); err != nil && !errors.Is(err, os.ErrClosed) {
+		s.File.Close() // a system whose pipes have no deadlines
 	}
 }

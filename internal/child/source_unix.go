@@ -10,14 +10,18 @@ import (
 )
 
 // readNow reads what is in a pipe, and takes an empty one for ended.
-func readNow(f *inlet, p []byte) (n int, err error) {
+func readNow(f *os.File, p []byte) (n int, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
 	var failed error
 	err = raw.Control(func(fd uintptr) { // Read would heed the deadline
-		n, failed = ignoringEINTR(func() (int, error) { return syscall.Read(int(fd), p) })
+		for {
+			if n, failed = syscall.Read(int(fd), p); failed != syscall.EINTR {
+				return
+			}
+		}
 	})
 	switch {
 	case err != nil:
@@ -28,12 +32,4 @@ func readNow(f *inlet, p []byte) (n int, err error) {
 		return 0, os.NewSyscallError("read", failed)
 	}
 	return n, nil
-}
-
-func ignoringEINTR(f func() (int, error)) (int, error) {
-	for {
-		if n, err := f(); err != syscall.EINTR {
-			return n, err
-		}
-	}
 }

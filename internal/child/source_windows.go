@@ -1,6 +1,9 @@
 package child
 
-import "io"
+import (
+	"io"
+	"os"
+)
 
 // readNow is not reached: pipes have no deadlines here.
-func readNow(*inlet, []byte) (int, error) { return 0, io.EOF }
+func readNow(*os.File, []byte) (int, error) { return 0, io.EOF }
