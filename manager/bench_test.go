@@ -6,12 +6,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/manager"
 	"github.com/feac4032/multiproc/pool"
+	"github.com/feac4032/multiproc/process"
 	"github.com/feac4032/multiproc/queue"
 	"github.com/feac4032/multiproc/task"
 )
@@ -51,19 +53,47 @@ var askTimes = task.Define("askTimes", func(ctx context.Context, n int) (time.Du
 	return time.Since(start), nil
 })
 
+// give is the job that the others are compared with: 64 bytes go there, and come
+// back.
+var give = task.Define("give", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
+
+// stream says what a worker does with the bench queue.
+type stream struct {
+	Queue string
+	N     int
+}
+
+func (s *stream) open(ctx context.Context) (*queue.Queue[[]byte], error) {
+	return manager.Queue[[]byte](ctx, s.Queue)
+}
+
 // putTimes puts n items of 64 bytes.
-var putTimes = task.Define("putTimes", func(ctx context.Context, n int) (int, error) {
-	q, err := manager.Queue[[]byte](ctx, "bench queue")
+var putTimes = task.Define("putTimes", func(ctx context.Context, s stream) (int, error) {
+	q, err := s.open(ctx)
 	if err != nil {
 		return 0, err
 	}
 	item := make([]byte, 62) // 64 with their head
-	for range n {
+	for range s.N {
 		if err := q.Put(ctx, item); err != nil {
 			return 0, err
 		}
 	}
-	return n, nil
+	return s.N, nil
+})
+
+// getTimes gets n items.
+var getTimes = task.Define("getTimes", func(ctx context.Context, s stream) (int, error) {
+	q, err := s.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for range s.N {
+		if _, err := q.Get(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return s.N, nil
 })
 
 // rawEcho makes the program answer every frame of its stdin, with nothing of this
@@ -114,10 +144,25 @@ func rawLink(b *testing.B) *ipc.Link {
 	return l
 }
 
+// inProcess runs a task in a process of its own.
+func inProcess[In, Out any](ctx context.Context, m *manager.Manager, t task.Task[In, Out], in In) (out Out, err error) {
+	c := process.New(t, in, process.WithManager(m))
+	if err = c.Start(ctx); err != nil {
+		return out, err
+	}
+	if out, err = c.Result(ctx); err != nil {
+		return out, err
+	}
+	return out, errors.Join(c.Join(ctx), c.Close())
+}
+
+// turn is how many of one kind are measured before the next kind has its turn.
+const turn = 2000
+
 // An acquire takes a round trip, a release none: together they should take hardly
-// more than a raw round trip, which is measured in turns with them: that of a call
-// that does nothing over the same link, and that of a bare frame between two
-// processes that do nothing else.
+// more than a job does. So these are measured in turns: a pair in a job, a pair in
+// a process, a job that does nothing, a call that does nothing, and a bare frame
+// between two processes that do nothing else.
 func BenchmarkLock(b *testing.B) {
 	s := setup(b, 2)
 	if _, err := manager.NewEvent(s.m, "bench event"); err != nil {
@@ -128,66 +173,146 @@ func BenchmarkLock(b *testing.B) {
 	}
 	raw := rawLink(b)
 	ping, got := ipc.AppendPing(nil, 1), make([][]byte, 1)
-	const turn = 2000
-	var lockTook, rawTook, askTook time.Duration
-	n := 0
+	payload := make([]byte, 62)
+	ctx := context.Background()
+	kinds := []struct {
+		name string
+		took func() (time.Duration, error) // for a turn
+		all  []time.Duration
+	}{
+		{name: "frame", took: func() (time.Duration, error) {
+			start := time.Now()
+			for range turn {
+				if _, err := raw.PutBatch(ctx, [][]byte{ping}); err != nil {
+					return 0, err
+				}
+				if _, err := raw.GetBatch(ctx, got); err != nil {
+					return 0, err
+				}
+			}
+			return time.Since(start), nil
+		}},
+		{name: "job", took: func() (time.Duration, error) {
+			start := time.Now()
+			for range turn {
+				if _, err := pool.Call(ctx, s.p, give, payload); err != nil {
+					return 0, err
+				}
+			}
+			return time.Since(start), nil
+		}},
+		{name: "call", took: func() (time.Duration, error) { return pool.Call(ctx, s.p, askTimes, turn) }},
+		{name: "pair", took: func() (time.Duration, error) { return pool.Call(ctx, s.p, lockTimes, turn) }},
+		{name: "pair-in-process", took: func() (time.Duration, error) {
+			return inProcess(ctx, s.m, lockTimes, turn)
+		}},
+	}
 	for b.Loop() {
-		start := time.Now()
-		for range turn {
-			if _, err := raw.PutBatch(s.ctx, [][]byte{ping}); err != nil {
+		for i := range kinds {
+			took, err := kinds[i].took()
+			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := raw.GetBatch(context.Background(), got); err != nil {
-				b.Fatal(err)
-			}
+			kinds[i].all = append(kinds[i].all, took/turn)
 		}
-		rawTook += time.Since(start)
-		took, err := pool.Call(s.ctx, s.p, lockTimes, turn)
-		if err != nil {
-			b.Fatal(err)
-		}
-		lockTook += took
-		if took, err = pool.Call(s.ctx, s.p, askTimes, turn); err != nil {
-			b.Fatal(err)
-		}
-		askTook += took
-		n += turn
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(rawTook.Nanoseconds())/float64(n), "ns/frame")
-	b.ReportMetric(float64(askTook.Nanoseconds())/float64(n), "ns/call")
-	b.ReportMetric(float64(lockTook.Nanoseconds())/float64(n), "ns/lock+release")
-	b.ReportMetric(float64(lockTook)/float64(rawTook), "lock/frame")
-	b.ReportMetric(float64(lockTook)/float64(askTook), "lock/call")
+	medians := map[string]float64{}
+	for _, k := range kinds {
+		slices.Sort(k.all)
+		medians[k.name] = float64(k.all[len(k.all)/2].Nanoseconds())
+		b.ReportMetric(medians[k.name], "ns/"+k.name)
+	}
+	b.ReportMetric(medians["pair"]/medians["job"], "pair/job")
+	b.ReportMetric(medians["pair-in-process"]/medians["job"], "process/job")
 }
 
-// Items of 64 bytes from a worker to the supervisor.
-func BenchmarkQueue_FromWorker(b *testing.B) {
-	s := setup(b, 1)
-	q, err := manager.NewQueue[[]byte](s.m, "bench queue", 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	const turn = 50_000
-	n := 0
-	for b.Loop() {
-		f, err := pool.Submit(s.ctx, s.p, putTimes, turn)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for range turn {
+// Items of 64 bytes, put and got one by one.
+func BenchmarkQueue(b *testing.B) {
+	const items = 100_000
+	take := func(s *bundle, q *queue.Queue[[]byte]) error {
+		for range items {
 			if _, err := q.Get(s.ctx); err != nil {
-				b.Fatal(err)
+				return err
 			}
 		}
-		if _, err := f.Result(s.ctx); err != nil {
-			b.Fatal(err)
-		}
-		n += turn
+		return nil
 	}
-	if err := q.Close(); err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, io.EOF) {
-		b.Fatal(err)
+	wait := func(s *bundle, f *pool.Future[int]) error {
+		_, err := f.Result(s.ctx)
+		return err
 	}
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "items/s")
+	for _, way := range []struct {
+		name    string
+		workers int
+		move    func(s *bundle, q *queue.Queue[[]byte], do stream) error
+	}{
+		{"FromWorker", 1, func(s *bundle, q *queue.Queue[[]byte], do stream) error {
+			f, err := pool.Submit(s.ctx, s.p, putTimes, do)
+			if err != nil {
+				return err
+			}
+			return errors.Join(take(s, q), wait(s, f))
+		}},
+		{"FromWorkerAll", 1, func(s *bundle, q *queue.Queue[[]byte], do stream) error {
+			f, err := pool.Submit(s.ctx, s.p, putTimes, do)
+			if err != nil {
+				return err
+			}
+			n := 0
+			for _, err := range q.All(s.ctx) {
+				if n++; err != nil || n == items {
+					return errors.Join(err, wait(s, f))
+				}
+			}
+			return io.ErrUnexpectedEOF
+		}},
+		{"FromProcess", 1, func(s *bundle, q *queue.Queue[[]byte], do stream) error {
+			got := make(chan error, 1)
+			go func() { got <- take(s, q) }()
+			_, err := inProcess(s.ctx, s.m, putTimes, do)
+			return errors.Join(err, <-got)
+		}},
+		{"ToWorker", 1, func(s *bundle, q *queue.Queue[[]byte], do stream) error {
+			f, err := pool.Submit(s.ctx, s.p, getTimes, do)
+			if err != nil {
+				return err
+			}
+			item := make([]byte, 62)
+			for range items {
+				if err := q.Put(s.ctx, item); err != nil {
+					return err
+				}
+			}
+			return wait(s, f)
+		}},
+		{"BetweenWorkers", 2, func(s *bundle, q *queue.Queue[[]byte], do stream) error {
+			g, err := pool.Submit(s.ctx, s.p, getTimes, do)
+			if err != nil {
+				return err
+			}
+			f, err := pool.Submit(s.ctx, s.p, putTimes, do)
+			if err != nil {
+				return err
+			}
+			return errors.Join(wait(s, f), wait(s, g))
+		}},
+	} {
+		b.Run(way.name, func(b *testing.B) {
+			s := setup(b, way.workers)
+			q, err := manager.NewQueue[[]byte](s.m, "bench queue", 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n := 0
+			for b.Loop() {
+				if err := way.move(s, q, stream{"bench queue", items}); err != nil {
+					b.Fatal(err)
+				}
+				n += items
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "items/s")
+		})
+	}
 }

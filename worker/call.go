@@ -28,7 +28,7 @@ func (s *server) SendCall(id uint64, op string, payload []byte, now bool) error 
 func (s *server) sendCall(frame *[]byte, id uint64, op string, payload []byte) error {
 	inline := len(payload) <= ipc.MaxInline
 	if inline {
-		if err := s.credit.take(len(payload), s.out); err != nil {
+		if err := s.credit.take(len(payload), s); err != nil {
 			return err
 		}
 	} else {
@@ -46,7 +46,7 @@ func (s *server) sendCall(frame *[]byte, id uint64, op string, payload []byte) e
 func (s *server) sendChunks(id uint64, payload []byte) error {
 	for len(payload) > 0 {
 		n := min(len(payload), ipc.MaxInline)
-		if err := s.credit.take(n, s.out); err != nil {
+		if err := s.credit.take(n, s); err != nil {
 			return err
 		}
 		for n < len(payload) && n < ipc.MaxChunks*ipc.MaxInline {

@@ -26,11 +26,12 @@ func clampCredit(n uint64) int64 { return int64(min(n, 1<<48)) }
 
 // take spends n bytes, and blocks until there are as many. What is held back
 // goes out first: the supervisor grants more when it has taken what it was sent.
-func (p *purse) take(n int, out *outbox) error {
+func (p *purse) take(n int, s *server) error {
 	if p.tryTake(n) {
 		return nil
 	}
-	out.flush()
+	s.out.flush()
+	s.readOn()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {

@@ -45,7 +45,7 @@ func Progress(ctx context.Context, v any) error {
 	if len(payload) > ipc.MaxInline {
 		return fmt.Errorf("progress of %d bytes, at most %d: %w", len(payload), ipc.MaxInline, ipc.ErrTooLarge)
 	}
-	if err := c.srv.credit.take(len(payload), c.srv.out); err != nil {
+	if err := c.srv.credit.take(len(payload), c.srv); err != nil {
 		return err
 	}
 	frame := ipc.AppendProgress(make([]byte, frameHeader, len(payload)+32), c.info.ID, payload)

@@ -114,7 +114,7 @@ func text(v any) string { return strings.ToValidUTF8(fmt.Sprint(v), "\uFFFD") }
 // send gives up when the link has ended: there is nobody to tell.
 func (l *logger) send(level ipc.Level, msg string, fields []byte) {
 	s := l.job.srv
-	if s.credit.take(len(fields), s.out) != nil {
+	if s.credit.take(len(fields), s) != nil {
 		return
 	}
 	frame := make([]byte, frameHeader, len(msg)+len(fields)+32)

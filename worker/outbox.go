@@ -42,11 +42,17 @@ type outbox struct {
 	wide    bool   // frames are being written past the ring
 	late    []byte // frames of putNow that found no room
 	ticking bool   // the flusher watches the ring
+	watched bool   // it was asked to go on since the last tick
 	err     error  // sticky: the pipe's
 	failed  chan struct{}
 	handed  chan struct{} // to the writer: it owns writing
 	watch   chan struct{} // to the flusher: something is held back
 	quit    chan struct{}
+
+	// ticked is called at each tick of the flusher, and says whether there is to be
+	// another although nothing is held back; nil = nobody is. It is set before the
+	// first put.
+	ticked func() bool
 }
 
 // newOutbox starts the two goroutines that shut ends.
@@ -315,7 +321,11 @@ func (o *outbox) tick() {
 			case <-o.quit:
 				return
 			}
+			wanted := o.ticked != nil && o.ticked()
 			o.mu.Lock()
+			if wanted || o.watched {
+				idle, o.watched = 0, false
+			}
 			switch {
 			case o.sent == o.end:
 				if idle++; idle == idleTicks {
@@ -331,6 +341,17 @@ func (o *outbox) tick() {
 			o.mu.Unlock()
 		}
 	}
+}
+
+// keepTicking makes the flusher tick for as long as ticked says.
+func (o *outbox) keepTicking() {
+	o.mu.Lock()
+	o.watched = true
+	if !o.ticking {
+		o.ticking = true
+		o.watch <- struct{}{}
+	}
+	o.mu.Unlock()
 }
 
 // drain blocks until everything is in the pipe, or the pipe has failed.

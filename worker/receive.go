@@ -9,26 +9,41 @@ import (
 // receive reads frames until the link ends, and says why. It never waits for
 // anything but the link.
 func (s *server) receive() error {
-	b := s.queue.fresh()
 	for {
-		body, err := s.reader.Next()
-		for err == nil {
-			if err = s.handle(body, b); err != nil || b.full() || s.stopped || !s.reader.Ready() {
-				break
-			}
-			body, err = s.reader.Next()
+		if err := s.readBatch(); err != nil {
+			return err
 		}
-		if len(b.jobs) > 0 {
-			s.enqueue(b)
-			b = s.queue.fresh()
-		}
-		if err != nil {
-			return err // before the queue may run dry and end the worker in peace
-		}
-		if s.stopped {
-			s.queue.close()
+		if err := s.stepAside(); err != nil {
+			return err
 		}
 	}
+}
+
+// readBatch takes what is there to read, and waits for it. One goroutine at a time
+// may call it.
+func (s *server) readBatch() error {
+	if s.batch == nil {
+		s.batch = s.queue.fresh()
+	}
+	b := s.batch
+	body, err := s.reader.Next()
+	for err == nil {
+		if err = s.handle(body, b); err != nil || b.full() || s.stopped || !s.reader.Ready() {
+			break
+		}
+		body, err = s.reader.Next()
+	}
+	if len(b.jobs) > 0 {
+		s.enqueue(b)
+		s.batch = nil
+	}
+	if err != nil {
+		return err // before the queue may run dry and end the worker in peace
+	}
+	if s.stopped {
+		s.queue.close()
+	}
+	return nil
 }
 
 func (s *server) enqueue(b *batch) {

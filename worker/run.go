@@ -111,7 +111,7 @@ func (r *runner) answer(c *jobContext, status ipc.Status) {
 	id := c.info.ID
 	inline := len(r.result) <= ipc.MaxInline
 	if inline {
-		if r.credit.take(len(r.result), r.out) != nil {
+		if r.credit.take(len(r.result), r.server) != nil {
 			return
 		}
 	} else {

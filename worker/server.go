@@ -66,6 +66,8 @@ type server struct {
 	out        *outbox
 	queue      *jobQueue
 	client     *remote.Client // nil before hello
+	reading    reading
+	batch      *batch // of who reads: nil, or without jobs, between two reads
 	credit     purse
 	msg        ipc.Message // that is being handled
 	assembler  ipc.Assembler
@@ -88,6 +90,7 @@ func newServer(e endpoint) *server {
 	// of a frame. That it has died, the end of the stream tells.
 	s.reader = ipc.NewReader(undated(e.in))
 	s.queue = newJobQueue(s.begin)
+	s.reading.back = make(chan struct{}, 1)
 	// The answer to the last job may bring the next one at once.
 	s.reader.Spin(s.awaiting)
 	s.reader.Into(&s.assembler)
@@ -134,7 +137,9 @@ func (s *server) serve() int {
 	s.assembler.Max = hello.MessageMax
 	s.credit.init(hello.Credit)
 	s.out = newOutbox(s.endpoint.out, s.page)
+	s.out.ticked = s.unled
 	defer s.out.shut()
+	defer s.readToTheEnd()
 	s.client = remote.NewClient(s, hello.MessageMax)
 	defer s.client.Lost(nil)
 	ready := ipc.AppendReady(make([]byte, frameHeader, 4096), s.ready(hello))
@@ -149,7 +154,7 @@ func (s *server) serve() int {
 	var running sync.WaitGroup
 	running.Add(s.threads)
 	for slot := range s.threads {
-		r := &runner{server: s, slot: slot, flush: s.out.flush}
+		r := &runner{server: s, slot: slot, flush: s.rest}
 		go r.run(running.Done)
 	}
 	idle, drained := make(chan struct{}), make(chan struct{})

@@ -20,10 +20,22 @@ type Carrier interface {
 	SendCall(id uint64, op string, payload []byte, now bool) error
 }
 
+// Leader is a carrier whose link may be read by who waits for a reply.
+type Leader interface {
+	// Lead reads the link, if it may, until done has come, and reports whether it has
+	// taken that. It does not block: it reports false when it cannot go on, and the
+	// carrier reads by itself then.
+	Lead(done <-chan struct{}) bool
+	// ReadOn is called before something else is waited for that comes over the link:
+	// the carrier has to read by itself.
+	ReadOn()
+}
+
 // Client is a worker's end of the calls of one link. It is an ipc.Caller, for
 // many goroutines at once.
 type Client struct {
 	carrier Carrier
+	leader  Leader       // the same; nil if it is none
 	max     uint64       // bytes of a payload
 	waiting atomic.Int32 // goroutines that wait for a reply
 
@@ -72,11 +84,15 @@ func NewClient(c Carrier, max uint64) *Client {
 		notices: map[subject]error{}, producers: map[uint64]*producer{},
 	}
 	client.room.L = &client.mu
+	client.leader, _ = c.(Leader)
 	return client
 }
 
 // Waiting reports whether somebody waits for a reply.
-func (c *Client) Waiting() bool { return c.waiting.Load() > 0 }
+func (c *Client) Waiting() bool { return c.Waiters() > 0 }
+
+// Waiters returns how many wait for a reply.
+func (c *Client) Waiters() int { return int(c.waiting.Load()) }
 
 // Call implements ipc.Caller.
 func (c *Client) Call(ctx context.Context, op string, payload []byte) ([]byte, error) {
@@ -142,7 +158,9 @@ func (c *Client) answer(ctx context.Context, k *exchange, op string) error {
 		return err
 	}
 	c.waiting.Add(1)
-	if ended := ctx.Done(); ended == nil {
+	if ended := ctx.Done(); c.leader != nil && c.leader.Lead(k.done) {
+		// It has come.
+	} else if ended == nil {
 		<-k.done
 	} else {
 		select {
@@ -155,6 +173,13 @@ func (c *Client) answer(ctx context.Context, k *exchange, op string) error {
 	}
 	c.waiting.Add(-1)
 	return nil
+}
+
+// readOn makes sure that replies are taken for which nobody leads.
+func (c *Client) readOn() {
+	if c.leader != nil {
+		c.leader.ReadOn()
+	}
 }
 
 // outcome is the error of a call that was answered.
@@ -211,6 +236,7 @@ func (c *Client) enlist(ctx context.Context, k *exchange) error {
 		if ctx.Err() != nil {
 			return broker.Ended(ctx)
 		}
+		c.readOn()
 		c.room.Wait()
 	}
 	if c.lost != nil {

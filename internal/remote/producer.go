@@ -112,6 +112,7 @@ func (c *Client) admit(ctx context.Context, object uint64, size int, wait bool) 
 		if ctx.Err() != nil {
 			return nil, broker.Ended(ctx)
 		}
+		c.readOn()
 		c.room.Wait()
 	}
 	if c.lost != nil {
@@ -166,6 +167,7 @@ func (c *Client) flush(ctx context.Context, object uint64, op string) error {
 	if err := c.start(ctx, k, op, true); err != nil {
 		return err
 	}
+	c.readOn()
 	select {
 	case err = <-answered:
 	case <-ctx.Done():
