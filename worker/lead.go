@@ -13,6 +13,7 @@ import "sync"
 type reading struct {
 	mu    sync.Mutex
 	calls int           // replies that were waited for since the worker was idle, or a lead was in vain
+	jobs  int           // that came alone, to a worker without others, one after the other
 	aside bool          // the reader is not reading
 	led   bool          // a leader is
 	asked bool          // the reader is to come back after that
@@ -27,12 +28,16 @@ type reading struct {
 // gains nothing by the reader's going and coming.
 const leadFrom = 2
 
+// singlesFrom is the job that came alone from which on the next one is read by who
+// runs it.
+const singlesFrom = 8
+
 // stepAside lets those read who wait for replies, if there may be any. The error is
 // the end of the link.
 func (s *server) stepAside() error {
 	r := &s.reading
 	r.mu.Lock()
-	r.aside = r.calls >= leadFrom && !r.over && s.threads == 1 && !s.reader.Ready() && s.reader.Awake()
+	r.aside = (r.calls >= leadFrom || r.jobs >= singlesFrom) && !r.over && s.threads == 1 && !s.reader.Ready() && s.reader.Awake()
 	aside := r.aside
 	r.mu.Unlock()
 	if !aside {
@@ -113,13 +118,58 @@ func (r *reading) readOn() {
 	r.back <- struct{}{} // there is room: it is sent once for each time aside
 }
 
-// rest is for a worker that has nothing to do: its next job has to be read.
+// rest is for a worker that has nothing to do: its next job has to be read, by the
+// reader or, if that stands aside and jobs come singly, here.
 func (s *server) rest() {
 	s.out.flush()
 	r := &s.reading
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.calls = 0
-	r.readOn()
+	if !r.aside || r.led || r.jobs < singlesFrom {
+		r.readOn()
+		return
+	}
+	r.led = true
+	r.leads++
+	r.mu.Unlock()
+	err := s.leadToJob()
+	r.mu.Lock()
+	r.led, r.err = false, err
+	if err != nil || r.asked || r.jobs < singlesFrom {
+		r.readOn()
+		return
+	}
+	s.out.keepTicking() // while the job runs, if it takes long, the reader has to read
+}
+
+// leadToJob reads until there is a job to run, the queue is closed, or nothing has come
+// for a while.
+func (s *server) leadToJob() error {
+	for s.queue.dry() {
+		s.reader.Eager()
+		if !s.reader.Await() {
+			s.came(0, true)
+			return nil
+		}
+		if err := s.readBatch(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// came counts the jobs that come alone to a worker without others. n were read
+// together; 0 is a wait that was in vain.
+func (s *server) came(n int, idle bool) {
+	if s.threads > 1 {
+		return
+	}
+	r := &s.reading
+	r.mu.Lock()
+	if r.jobs++; n != 1 || !idle {
+		r.jobs = 0
+	}
 	r.mu.Unlock()
 }
 

@@ -164,3 +164,72 @@ func TestLead_BadFramesEndTheWorker(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, exitProtocol)
 	}
 }
+
+// singles sends jobs one by one until the one that runs them reads the next itself.
+func singles(t *testing.T) (l *local, next uint64) {
+	t.Helper()
+	l = setup(t)
+	timer := time.AfterFunc(20*time.Second, func() { l.in.Close() })
+	t.Cleanup(func() { timer.Stop() })
+	for id := uint64(1); ; id++ {
+		l.send(job1(id, "echo", "one"))
+		if got := l.result(id, ipc.StatusOK); !bytes.Equal(got, encoded("one")) {
+			t.Fatalf("got %q", got)
+		}
+		l.srv.reading.mu.Lock()
+		leads := l.srv.reading.leads
+		l.srv.reading.mu.Unlock()
+		if leads > 2 {
+			return l, id + 1
+		}
+	}
+}
+
+func TestLeadToJob_ReaderComesBackWhileTheJobRuns(t *testing.T) {
+	l, id := singles(t)
+	l.send(job1(id, "test.chats", []byte("more?")))
+	call := l.expect(ipc.KindCall)
+	l.send(ipc.AppendReply(nil, call.ID, ipc.StatusOK, []byte("enough")))
+	l.send(ipc.AppendPing(nil, 5))
+	l.expect(ipc.KindPong)
+	l.send(ipc.AppendCancel(nil, id, true))
+	l.failure(id, ipc.StatusCancelled)
+}
+
+func TestLeadToJob_TakesManyAtOnce(t *testing.T) {
+	l, id := singles(t)
+	for range 20 {
+		l.send(
+			job1(id, "echo", "first"),
+			job1(id+1, "echo", "second"),
+			job1(id+2, "echo", "third"),
+		)
+		for _, want := range []string{"first", "second", "third"} {
+			if got := l.result(id, ipc.StatusOK); !bytes.Equal(got, encoded(want)) {
+				t.Fatalf("job %d: got %q, want %q", id, got, want)
+			}
+			id++
+		}
+		for range singlesFrom + 2 {
+			l.send(job1(id, "echo", "one"))
+			l.result(id, ipc.StatusOK)
+			id++
+		}
+	}
+}
+
+func TestLeadToJob_EndsWhenToldTo(t *testing.T) {
+	for name, tell := range map[string]func(*local){
+		"stop":      func(l *local) { l.send(ipc.AppendStop(nil)) },
+		"terminate": func(l *local) { l.srv.terminate() },
+		"end":       func(l *local) { l.w.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, _ := singles(t)
+			tell(l)
+			if code := l.exit(); code != exitOK {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}

@@ -191,6 +191,13 @@ func (q *jobQueue) release(b *batch) {
 	q.spare = append(q.spare, b)
 }
 
+// dry reports whether nothing waits, and something may yet come.
+func (q *jobQueue) dry() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.batches) == 0 && !q.closed
+}
+
 // idle reports whether nothing runs and nothing waits.
 func (q *jobQueue) idle() bool {
 	q.mu.Lock()

@@ -33,7 +33,8 @@ func (s *server) readBatch() error {
 		}
 		body, err = s.reader.Next()
 	}
-	if len(b.jobs) > 0 {
+	if n := len(b.jobs); n > 0 {
+		s.came(n, s.queue.idle())
 		s.enqueue(b)
 		s.batch = nil
 	}
