@@ -133,6 +133,20 @@ func AppendResultOffsets(b []byte, id uint64, s Status, payload []byte, stdoutEn
 	return appendUint(appendUint(b, stdoutEnd), stderrEnd)
 }
 
+// AppendResultSize is AppendResult for a payload of size bytes, at least 1, that
+// follows in data frames.
+func AppendResultSize(b []byte, id uint64, s Status, size int) []byte {
+	b = appendHead(b, 4, KindResult, id)
+	return appendUint(append(b, byte(s)), uint64(size))
+}
+
+// AppendResultSizeOffsets is AppendResultOffsets for a payload that follows.
+func AppendResultSizeOffsets(b []byte, id uint64, s Status, size int, stdoutEnd, stderrEnd uint64) []byte {
+	b = appendHead(b, 6, KindResult, id)
+	b = appendUint(append(b, byte(s)), uint64(size))
+	return appendUint(appendUint(b, stdoutEnd), stderrEnd)
+}
+
 // AppendProgress reports how far a started job is; the payload is the user's, of
 // at most MaxInline bytes.
 func AppendProgress(b []byte, id uint64, payload []byte) []byte {

@@ -13,7 +13,47 @@ import (
 	"time"
 
 	"github.com/feac4032/multiproc/pool"
+	"github.com/feac4032/multiproc/task"
 )
+
+// previous returns the argument of the call before, which the worker has kept.
+var previous = func() task.Task[[]byte, []byte] {
+	var kept []byte
+	return task.Define("previous", func(_ context.Context, b []byte) ([]byte, error) {
+		before := kept
+		kept = b
+		return before, nil
+	})
+}()
+
+// No later payload is written where a task has its argument, or a caller its
+// result.
+func TestCall_LongBytesAreWhoseTheyWereGivenTo(t *testing.T) {
+	t.Parallel()
+	p, err := pool.New(context.Background(), pool.Config{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	letter := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i)}, 1<<20) }
+	var results [][]byte
+	for i := range 12 {
+		arg := letter(i)
+		out, err := pool.Call(context.Background(), p, previous, arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(arg, letter(i)) {
+			t.Fatalf("argument %d was written to", i)
+		}
+		results = append(results, out)
+	}
+	for i, out := range results[1:] {
+		if !bytes.Equal(out, letter(i)) {
+			t.Errorf("call %d has got %.1q… of %d bytes", i+1, out, len(out))
+		}
+	}
+}
 
 // Workers are killed while large arguments and results, and small ones between
 // them, are under way. What comes back is whole and right, or lost with its worker.

@@ -42,7 +42,17 @@ func (s *server) sendCall(frame *[]byte, id uint64, op string, payload []byte) e
 	return s.sendChunks(id, payload)
 }
 
-// sendChunks sends a payload that was announced. The caller holds chunking.
+// sendLong sends a payload in two parts that was announced. The caller holds
+// chunking.
+func (s *server) sendLong(id uint64, head, tail []byte) error {
+	if err := s.sendChunks(id, head); err != nil {
+		return err
+	}
+	return s.sendChunks(id, tail)
+}
+
+// sendChunks sends a payload that was announced, or a part of it. The caller holds
+// chunking.
 func (s *server) sendChunks(id uint64, payload []byte) error {
 	for len(payload) > 0 {
 		n := min(len(payload), ipc.MaxInline)

@@ -18,7 +18,8 @@ type runner struct {
 	job     *job // that runs, nil between two
 	context *jobContext
 	items   itemsRun
-	result  []byte // the task's encoded result
+	call    task.Invocation // of a job that has one argument
+	result  []byte          // the task's encoded result, but for what call has of it
 	frame   []byte
 }
 
@@ -65,7 +66,7 @@ func (r *runner) execute() error {
 	if j.items > 0 {
 		return r.startItems()
 	}
-	result, err := j.def.RunInPlace(r.context, j.payload, r.result[:0])
+	result, err := r.call.Run(r.context, j.def, j.payload, r.result[:0], j.owned)
 	r.result = result
 	return err
 }
@@ -74,7 +75,7 @@ func (r *runner) execute() error {
 func (r *runner) finish(err error) {
 	c := r.context
 	status := ipc.StatusOK
-	if n := uint64(len(r.result)); err == nil && n > r.messageMax {
+	if n := uint64(len(r.result) + len(r.call.Tail)); err == nil && n > r.messageMax {
 		err = &task.StageError{Task: c.info.Task, Stage: task.StageResult,
 			Err: fmt.Errorf("%d bytes, at most %d are taken: %w", n, r.messageMax, ErrResultTooLarge)}
 		status = ipc.StatusFailed
@@ -85,14 +86,15 @@ func (r *runner) finish(err error) {
 		}
 	}
 	if err != nil {
-		r.result = task.NewFailure(err).Append(r.result[:0])
+		r.result, r.call.Tail = task.NewFailure(err).Append(r.result[:0]), nil
 	}
-	if r.job.owned {
+	if r.job.owned && !r.call.Kept {
 		ipc.Recycle(r.job.payload)
 	}
 	c.end(errAnswered)
 	c.release(err)
 	r.answer(c, status)
+	r.call = task.Invocation{}
 	if cap(r.result) > scratchMax {
 		r.result = nil
 	}
@@ -106,7 +108,7 @@ var errAnswered error = cancellation("job has ended")
 // server learns elsewhere.
 func (r *runner) answer(c *jobContext, status ipc.Status) {
 	id := c.info.ID
-	inline := len(r.result) <= ipc.MaxInline
+	inline := len(r.result)+len(r.call.Tail) <= ipc.MaxInline
 	if inline {
 		if r.credit.take(len(r.result), r.out) != nil {
 			return
@@ -119,7 +121,7 @@ func (r *runner) answer(c *jobContext, status ipc.Status) {
 		return
 	}
 	// That it cannot be sent is the link's end.
-	_ = r.sendChunks(id, r.result)
+	_ = r.sendLong(id, r.result, r.call.Tail)
 }
 
 // send puts the frame of the answer into the outbox.
@@ -131,9 +133,15 @@ func (r *runner) send(c *jobContext, status ipc.Status) error {
 	id := c.info.ID
 	frame := append(r.frame[:0], 0, 0, 0, 0)
 	stdout, stderr, moved := r.offsets.moved()
-	if moved {
+	size := len(r.result) + len(r.call.Tail)
+	switch {
+	case size > ipc.MaxInline && moved:
+		frame = ipc.AppendResultSizeOffsets(frame, id, status, size, stdout, stderr)
+	case size > ipc.MaxInline:
+		frame = ipc.AppendResultSize(frame, id, status, size)
+	case moved:
 		frame = ipc.AppendResultOffsets(frame, id, status, r.result, stdout, stderr)
-	} else {
+	default:
 		frame = ipc.AppendResult(frame, id, status, r.result)
 	}
 	r.frame = frame
