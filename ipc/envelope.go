@@ -24,11 +24,13 @@ type Message struct {
 
 	// Body is the payload of job, result, call, reply, progress and log, the
 	// chunk of data, the bytes of output. Nil when the payload follows in data
-	// frames: then Size is its length.
+	// or place frames: then Size is its length.
 	Body []byte
 	Size uint64
+	// Place is where in the arena Size bytes of a payload stand, of place.
+	Place uint64
 
-	Bytes     uint64 // credit: how many more; data: see Assembler.Add
+	Bytes     uint64 // credit: how many more; data, place: see Assembler.Add
 	Interrupt bool   // cancel: also when it has started
 
 	// StdoutEnd and StderrEnd are the worker's write offsets in its captured
@@ -38,7 +40,7 @@ type Message struct {
 }
 
 // Chunked reports whether the payload follows in data frames.
-func (m *Message) Chunked() bool { return m.Body == nil && m.Size > 0 }
+func (m *Message) Chunked() bool { return m.Body == nil && m.Size > 0 && m.Kind != KindPlace }
 
 func appendHead(b []byte, elems int, k Kind, id uint64) []byte {
 	return appendUint(append(b, 0x90|byte(elems), byte(k)), id)
@@ -91,6 +93,13 @@ func appendJobHead(b []byte, elems int, id uint64, task string, attempt uint32, 
 // MaxInline bytes, of the payload that the frame with this id announced.
 func AppendData(b []byte, id uint64, chunk []byte) []byte {
 	return appendBin(appendHead(b, 3, KindData, id), chunk)
+}
+
+// AppendPlace appends the body of a place frame: the next size bytes of the payload
+// that the frame with this id announced stand at offset in the sender's half of the
+// arena. See Shelf.
+func AppendPlace(b []byte, id, offset, size uint64) []byte {
+	return appendUint(appendUint(appendHead(b, 4, KindPlace, id), offset), size)
 }
 
 // AppendCredit allows the peer n more payload bytes.

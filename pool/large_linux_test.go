@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/feac4032/multiproc/ipc"
 	"github.com/feac4032/multiproc/pool"
 	"github.com/feac4032/multiproc/task"
 )
@@ -127,5 +128,39 @@ func TestKill_InTheMiddleOfLargeResults(t *testing.T) {
 	t.Logf("%d came back, %d were lost", ok.Load(), lost.Load())
 	if ok.Load() == 0 {
 		t.Error("nothing came back")
+	}
+}
+
+// Arguments and results of all lengths around what a frame and an arena hold come
+// back as they were, several of them at a time through one worker, too.
+func TestCall_PayloadsOfAllLengths(t *testing.T) {
+	t.Parallel()
+	gated(t)
+	p, err := pool.New(context.Background(), pool.Config{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var callers sync.WaitGroup
+	for n, size := range []int{
+		ipc.MaxInline - 6, ipc.MaxInline - 5, ipc.MaxInline, ipc.MaxInline + 1, 300_000, 1 << 20, ipc.ArenaHalf - 5, ipc.ArenaHalf,
+		ipc.ArenaHalf + 1, 3*ipc.ArenaHalf + 7, ipc.DefaultCredit + 1, 40 << 20,
+	} {
+		callers.Go(func() {
+			in := bytes.Repeat([]byte{byte(n + 1)}, size)
+			for i := range in[:size/4096] {
+				in[i*4096] = byte(i)
+			}
+			for range 3 {
+				out, err := pool.Call(context.Background(), p, echo, in)
+				if err != nil || !bytes.Equal(in, out) {
+					t.Errorf("%d bytes of %d, %v", len(out), len(in), err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if n := p.Placed(); n < 10<<20 {
+		t.Errorf("%d bytes went through the arena", n)
 	}
 }

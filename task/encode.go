@@ -121,7 +121,7 @@ func appendBytes(dst, b []byte) []byte {
 	if b == nil {
 		return append(dst, 0xc0)
 	}
-	return append(appendBytesHead(dst, len(b)), b...)
+	return ipc.Append(appendBytesHead(dst, len(b)), b)
 }
 
 func appendBytesHead(dst []byte, n int) []byte {

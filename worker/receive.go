@@ -66,8 +66,12 @@ func (s *server) handle(body []byte, b *batch) error {
 		}
 		s.forsaken = false
 		return s.assembler.Begin(&m)
-	case ipc.KindData:
-		whole, err := s.assembler.Add(&m)
+	case ipc.KindData, ipc.KindPlace:
+		add := s.assembler.Add
+		if m.Kind == ipc.KindPlace {
+			add = s.fetch
+		}
+		whole, err := add(&m)
 		s.grant(m.Bytes)
 		if err != nil || whole == nil {
 			return err
@@ -93,6 +97,8 @@ func (s *server) handle(body []byte, b *batch) error {
 	}
 	return nil
 }
+
+func (s *server) fetch(m *ipc.Message) (*ipc.Message, error) { return s.assembler.Fetch(m, s.tray) }
 
 func (s *server) receiveJob(m *ipc.Message, b *batch, copyPayload bool) {
 	def, known := s.defs[string(m.Name)]
