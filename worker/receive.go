@@ -98,7 +98,11 @@ func (s *server) handle(body []byte, b *batch) error {
 	return nil
 }
 
-func (s *server) fetch(m *ipc.Message) (*ipc.Message, error) { return s.assembler.Fetch(m, s.tray) }
+// fetch takes a place frame.
+func (s *server) fetch(m *ipc.Message) (*ipc.Message, error) {
+	s.spread()
+	return s.assembler.Fetch(m, s.tray)
+}
 
 func (s *server) receiveJob(m *ipc.Message, b *batch, copyPayload bool) {
 	def, known := s.defs[string(m.Name)]

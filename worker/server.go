@@ -76,6 +76,7 @@ type server struct {
 	chunking   sync.Mutex    // held while a payload follows its frame
 	chunks     ipc.Chunks    // of that payload
 	place      []byte        // a frame about it
+	headroom   []byte        // see spread; nil until it is needed
 	telling    sync.Mutex    // held while one of several threads answers
 	granted    atomic.Uint64 // payload bytes taken and not yet granted again
 
