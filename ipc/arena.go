@@ -16,8 +16,8 @@ import (
 // never wait for any.
 
 const (
-	// ArenaHalf is the size in bytes of the half of one direction.
-	ArenaHalf = 2 << 20
+	// ArenaHalf is the size in bytes of the half of one direction: half of the credit.
+	ArenaHalf = DefaultCredit / 2
 
 	// arenaOffset is a multiple of the pages of all systems, and leaves the ring its
 	// room.

@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"syscall"
 
@@ -40,7 +41,7 @@ func lieAboutTaken(n uint64) func(*faulttest.Worker) {
 var arenas = []fault{
 	{name: "a place beyond the arena", want: pool.Protocol, evidence: "100 bytes at 1099511627776 of an arena",
 		play: places(100, func(id uint64) [][]byte { return [][]byte{ipc.AppendPlace(nil, id, 1<<40, 100)} })},
-	{name: "a place that ends beyond the arena", want: pool.Protocol, evidence: "bytes at 2097053 of an arena",
+	{name: "a place that ends beyond the arena", want: pool.Protocol, evidence: fmt.Sprintf("100 bytes at %d of an arena", ipc.ArenaHalf-99),
 		play: places(100, func(id uint64) [][]byte { return [][]byte{ipc.AppendPlace(nil, id, ipc.ArenaHalf-99, 100)} })},
 	{name: "a place of 2^64-1 bytes", want: pool.Protocol, evidence: "bytes at 1 of an arena",
 		play: places(100, func(id uint64) [][]byte { return [][]byte{ipc.AppendPlace(nil, id, 1, 1<<64-1)} })},
