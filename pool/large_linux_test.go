@@ -164,3 +164,38 @@ func TestCall_PayloadsOfAllLengths(t *testing.T) {
 		t.Errorf("%d bytes went through the arena", n)
 	}
 }
+
+// Memory is shared with workers at every level of isolation, and with none whose own
+// memory is bounded or measured.
+func TestCall_WhoHasAnArena(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		program pool.Program
+		opts    []pool.Option
+		has     bool
+	}{
+		"a worker":               {has: true},
+		"one in namespaces":      {has: true, opts: []pool.Option{pool.WithIsolation(pool.Namespaces)}},
+		"one in a sandbox":       {has: true, opts: []pool.Option{pool.WithIsolation(pool.Sandbox)}},
+		"one of limited time":    {has: true, opts: []pool.Option{pool.WithLimits(pool.Limits{CPU: time.Minute})}},
+		"one of limited memory":  {opts: []pool.Option{pool.WithLimits(pool.Limits{Memory: 1 << 30})}},
+		"one of measured memory": {program: pool.Program{MaxMemory: 1 << 30}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gated(t)
+			b := setup(t, pool.Config{Workers: 1, Program: c.program})
+			in := bytes.Repeat([]byte("large"), 100_000)
+			out, err := pool.Call(b.ctx, b.Pool, echo, in, c.opts...)
+			if errors.Is(err, pool.ErrConfine) {
+				t.Skip(err)
+			}
+			if err != nil || !bytes.Equal(in, out) {
+				t.Fatalf("%d bytes of %d, %v", len(out), len(in), err)
+			}
+			if has := b.Placed() > 0; has != c.has {
+				t.Errorf("arena: %v, want %v", has, c.has)
+			}
+		})
+	}
+}
