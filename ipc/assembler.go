@@ -29,9 +29,7 @@ func (a *Assembler) Begin(m *Message) error {
 	a.msg.Name = append([]byte(nil), m.Name...)
 	a.msg.Label = append([]byte(nil), m.Label...)
 	a.msg.Key = append([]byte(nil), m.Key...)
-	if a.buf = Spare(m.Size); a.buf == nil {
-		a.buf = make([]byte, 0, min(m.Size, 2*MaxInline))
-	}
+	a.buf = Spare(m.Size)
 	a.open = true
 	return nil
 }
@@ -42,12 +40,12 @@ func (a *Assembler) Begin(m *Message) error {
 func (a *Assembler) Add(m *Message) (*Message, error) {
 	switch {
 	case !a.open || m.ID != a.msg.ID:
-		return nil, violation(KindData, "chunk for id %d, which is not open", m.ID)
+		return nil, violation(m.Kind, "chunk for id %d, which is not open", m.ID)
 	case uint64(len(a.buf))+uint64(len(m.Body)) > a.msg.Size:
-		return nil, violation(KindData, "more than the %d bytes that were announced", a.msg.Size)
+		return nil, violation(m.Kind, "more than the %d bytes that were announced", a.msg.Size)
 	}
 	a.room(len(m.Body))
-	a.buf = append(a.buf, m.Body...)
+	a.buf = Append(a.buf, m.Body)
 	m.Bytes = uint64(len(m.Body) + a.past)
 	a.past = 0
 	if uint64(len(a.buf)) < a.msg.Size {
@@ -59,6 +57,26 @@ func (a *Assembler) Add(m *Message) (*Message, error) {
 	return &done, nil
 }
 
+// Fetch takes a place frame as Add takes a data frame: what stands in the tray is
+// copied once, and may be written over from then on.
+func (a *Assembler) Fetch(m *Message, from *Tray) (*Message, error) {
+	p, err := from.bytes(m)
+	if err != nil {
+		return nil, err
+	}
+	if a.open && m.ID == a.msg.ID && a.buf == nil && m.Size == a.msg.Size {
+		// Memory that is written over as a whole need not be zeroed.
+		a.buf = append(a.buf, p...)
+		a.past = len(p)
+		p = nil
+	}
+	m.Body = p
+	whole, err := a.Add(m)
+	m.Body = nil
+	from.free(m.Size)
+	return whole, err
+}
+
 // growth is how many times what has arrived the buffer may be.
 const growth = 4
 
@@ -67,7 +85,7 @@ func (a *Assembler) room(n int) {
 	if len(a.buf)+n <= cap(a.buf) {
 		return
 	}
-	grown := make([]byte, len(a.buf), min(uint64(growth*len(a.buf)+n), a.msg.Size))
+	grown := make([]byte, len(a.buf), min(uint64(growth*(len(a.buf)+n)), a.msg.Size))
 	copy(grown, a.buf)
 	Recycle(a.buf)
 	a.buf = grown

@@ -24,11 +24,13 @@ type Message struct {
 
 	// Body is the payload of job, result, call, reply, progress and log, the
 	// chunk of data, the bytes of output. Nil when the payload follows in data
-	// frames: then Size is its length.
+	// or place frames: then Size is its length.
 	Body []byte
 	Size uint64
+	// Place is where in the arena Size bytes of a payload stand, of place.
+	Place uint64
 
-	Bytes     uint64 // credit: how many more; data: see Assembler.Add
+	Bytes     uint64 // credit: how many more; data, place: see Assembler.Add
 	Interrupt bool   // cancel: also when it has started
 
 	// StdoutEnd and StderrEnd are the worker's write offsets in its captured
@@ -38,7 +40,7 @@ type Message struct {
 }
 
 // Chunked reports whether the payload follows in data frames.
-func (m *Message) Chunked() bool { return m.Body == nil && m.Size > 0 }
+func (m *Message) Chunked() bool { return m.Body == nil && m.Size > 0 && m.Kind != KindPlace }
 
 func appendHead(b []byte, elems int, k Kind, id uint64) []byte {
 	return appendUint(append(b, 0x90|byte(elems), byte(k)), id)
@@ -93,6 +95,13 @@ func AppendData(b []byte, id uint64, chunk []byte) []byte {
 	return appendBin(appendHead(b, 3, KindData, id), chunk)
 }
 
+// AppendPlace appends the body of a place frame: the next size bytes of the payload
+// that the frame with this id announced stand at offset in the sender's half of the
+// arena. See Shelf.
+func AppendPlace(b []byte, id, offset, size uint64) []byte {
+	return appendUint(appendUint(appendHead(b, 4, KindPlace, id), offset), size)
+}
+
 // AppendCredit allows the peer n more payload bytes.
 func AppendCredit(b []byte, n uint64) []byte {
 	return appendUint(appendHead(b, 3, KindCredit, 0), n)
@@ -130,6 +139,20 @@ func AppendResultOffsets(b []byte, id uint64, s Status, payload []byte, stdoutEn
 	b = appendHead(b, 6, KindResult, id)
 	b = append(b, byte(s))
 	b = appendPayload(b, payload)
+	return appendUint(appendUint(b, stdoutEnd), stderrEnd)
+}
+
+// AppendResultSize is AppendResult for a payload of size bytes, at least 1, that
+// follows in data frames.
+func AppendResultSize(b []byte, id uint64, s Status, size int) []byte {
+	b = appendHead(b, 4, KindResult, id)
+	return appendUint(append(b, byte(s)), uint64(size))
+}
+
+// AppendResultSizeOffsets is AppendResultOffsets for a payload that follows.
+func AppendResultSizeOffsets(b []byte, id uint64, s Status, size int, stdoutEnd, stderrEnd uint64) []byte {
+	b = appendHead(b, 6, KindResult, id)
+	b = appendUint(append(b, byte(s)), uint64(size))
 	return appendUint(appendUint(b, stdoutEnd), stderrEnd)
 }
 

@@ -59,6 +59,7 @@ type goldenMessage struct {
 	Attempt   uint32    `json:"attempt"`
 	Timeout   uint64    `json:"timeout_ms"`
 	Items     uint64    `json:"items"`
+	Place     uint64    `json:"place"`
 	Status    uint8     `json:"status"`
 	Level     uint8     `json:"level"`
 	Stream    uint8     `json:"stream"`
@@ -74,7 +75,7 @@ type goldenMessage struct {
 func golden(m *Message) goldenMessage {
 	g := goldenMessage{
 		Kind: m.Kind.String(), ID: m.ID, Name: string(m.Name), Label: string(m.Label), Key: string(m.Key),
-		Attempt: m.Attempt, Timeout: m.Timeout, Items: m.Items, Status: uint8(m.Status), Level: uint8(m.Level), Stream: m.Stream,
+		Attempt: m.Attempt, Timeout: m.Timeout, Items: m.Items, Place: m.Place, Status: uint8(m.Status), Level: uint8(m.Level), Stream: m.Stream,
 		Size: m.Size, Bytes: m.Bytes, Interrupt: m.Interrupt,
 	}
 	if m.Body != nil {
@@ -126,6 +127,8 @@ func encode(m *Message) []byte {
 		return AppendCall(nil, m.ID, string(m.Name), payload)
 	case KindReply:
 		return AppendReply(nil, m.ID, m.Status, payload)
+	case KindPlace:
+		return AppendPlace(nil, m.ID, m.Place, m.Size)
 	}
 	return nil
 }
@@ -196,7 +199,7 @@ func TestGolden_Envelopes(t *testing.T) {
 			kinds[m.Kind] = true
 		})
 	}
-	for k := KindJob; k <= KindReply; k++ {
+	for k := KindJob; k <= KindPlace; k++ {
 		if !kinds[k] {
 			t.Errorf("no vector of kind %v", k)
 		}

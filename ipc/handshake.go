@@ -19,6 +19,7 @@ const (
 	CapCredit  Capability = "credit"  // counts its payload bytes against the credit
 	CapOffsets Capability = "offsets" // results carry the write offsets of captured output
 	CapMap     Capability = "map"     // takes jobs of many items
+	CapArena   Capability = "arena"   // sends and takes long payloads in the arena
 	CapStacks  Capability = "stacks"  // writes what it is doing to stderr at SIGQUIT, and ends
 )
 

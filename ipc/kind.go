@@ -23,13 +23,14 @@ const (
 	KindOutput   Kind = 13 // worker: id, stream, bytes
 	KindCall     Kind = 14 // worker: id, operation, payload or size
 	KindReply    Kind = 15 // supervisor: id, status, payload
+	KindPlace    Kind = 16 // both: id, offset, bytes
 )
 
 var kindNames = [...]string{
 	KindHello: "hello", KindReady: "ready", KindJob: "job", KindData: "data",
 	KindCredit: "credit", KindCancel: "cancel", KindStop: "stop", KindPing: "ping",
 	KindPong: "pong", KindResult: "result", KindProgress: "progress", KindLog: "log",
-	KindOutput: "output", KindCall: "call", KindReply: "reply",
+	KindOutput: "output", KindCall: "call", KindReply: "reply", KindPlace: "place",
 }
 
 func (k Kind) String() string {

@@ -22,7 +22,8 @@ import (
 // supervisor takes what it reads as a hint from a hostile source: bytes from the
 // ring go through the same reader as those from the pipe.
 //
-// Layout: 0 magic u32 · 4 slots u32 · 8 ring bytes u32, a power of two · 64 end
+// Layout: 0 magic u32 · 4 slots u32 · 8 ring bytes u32, a power of two · 12 to 40
+// of the arena, see there · 64 end
 // u64, the stream's length counted from the ready frame · 128 + 64·i started
 // u64 of slot i, and behind it item u64 · 4096 the ring.
 type Page struct{ mem []byte }

@@ -10,7 +10,7 @@ import (
 var elements = [...]int{
 	KindHello: 3, KindReady: 4, KindJob: 8, KindData: 3, KindCredit: 3, KindCancel: 3,
 	KindStop: 2, KindPing: 2, KindPong: 2, KindResult: 4, KindProgress: 3, KindLog: 5,
-	KindOutput: 4, KindCall: 4, KindReply: 4,
+	KindOutput: 4, KindCall: 4, KindReply: 4, KindPlace: 4,
 }
 
 // Parse decodes one envelope, except hello and ready, which have their own
@@ -150,6 +150,13 @@ func (m *Message) Parse(b []byte) error {
 			return bad(m, "payload")
 		}
 		m.Size = uint64(len(m.Body))
+	case KindPlace:
+		if m.Place, ok = c.uint(); !ok {
+			return bad(m, "offset")
+		}
+		if m.Size, ok = c.uint(); !ok || m.Size == 0 {
+			return bad(m, "bytes")
+		}
 	}
 	if n > known {
 		if err := c.skip(n - known); err != nil {
@@ -175,7 +182,7 @@ func bad(m *Message, element string) error {
 // from 1, as calls are, where 0 is a post, and a reply with 0 a notice.
 func needsID(k Kind) bool {
 	switch k {
-	case KindJob, KindData, KindCancel, KindResult, KindProgress:
+	case KindJob, KindData, KindCancel, KindResult, KindProgress, KindPlace:
 		return true
 	}
 	return false

@@ -26,7 +26,7 @@ func document(t *testing.T) string {
 func TestProtocol_ListsEveryKind(t *testing.T) {
 	t.Parallel()
 	doc := document(t)
-	for k := KindHello; k <= KindReply; k++ {
+	for k := KindHello; k <= KindPlace; k++ {
 		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\| %d \| \[%s\]\(#`, k, k))
 		if !row.MatchString(doc) {
 			t.Errorf("no row for kind %d, %v", k, k)

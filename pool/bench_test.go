@@ -146,6 +146,19 @@ func BenchmarkEcho1MiB(b *testing.B) {
 	benchCall(b, 1<<20)
 }
 
+// BenchmarkEcho60MiB is one job with an argument and a result of nearly the length
+// that is allowed.
+func BenchmarkEcho60MiB(b *testing.B) {
+	b.SetBytes(60 << 20)
+	benchCall(b, 60<<20)
+}
+
+// BenchmarkPipeEcho60MiB is its floor.
+func BenchmarkPipeEcho60MiB(b *testing.B) {
+	b.SetBytes(60 << 20)
+	floor(b, 60<<20)
+}
+
 func benchCall(b *testing.B, size int) {
 	p := newBench(b, 2)
 	in := make([]byte, size)

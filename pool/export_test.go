@@ -85,3 +85,14 @@ func (c *Config) SetFakes(f Fakes) {
 
 // Refuse makes the machine one that cannot do all.
 func (p *Pool) Refuse(refuse func(*spawn.Spec) error) { p.able.Refuse = refuse }
+
+// Placed is how many bytes of payloads the pool has put into the arenas of its
+// workers. None may be under way.
+func (p *Pool) Placed() (n uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.workers {
+		n += w.shelf.Total()
+	}
+	return n
+}

@@ -23,7 +23,7 @@ import (
 // faults is the corpus: deaths, then what goes over the link and the shared
 // page, then output. Those of msgpack are added below, and those of jobs of many
 // items in a file of their own.
-var faults = slicesOf(deaths, streams, answers, floods, lies, outputs, payloads(), chunks())
+var faults = slicesOf(deaths, streams, answers, floods, lies, outputs, arenas, payloads(), chunks())
 
 func slicesOf(groups ...[]fault) (all []fault) {
 	for _, g := range groups {

@@ -121,28 +121,32 @@ func Call[In, Out any](ctx context.Context, p *Pool, t task.Task[In, Out], in In
 		return none, err
 	}
 	p.lead(ctx, &f.job)
-	out, err := f.Result(ctx)
-	if ctx.Err() != nil && err != nil {
+	if err = f.wait(ctx); err != nil {
 		f.Cancel()
+		var none Out
+		return none, err
 	}
-	if err == nil {
-		f.recycle()
-	}
-	return out, err
+	return f.take(t.AdoptOut)
 }
 
-// recycle gives the buffers of a future away that has ended well, and that nobody
-// else knows.
-func (f *Future[Out]) recycle() {
-	if len(f.value) > ipc.MaxInline {
-		ipc.Recycle(f.value)
+// take is outcome for a future that nobody else knows: a long result need not be
+// copied, and the buffers of one that has ended well are given away.
+func (f *Future[Out]) take(adopt func([]byte) (Out, bool, error)) (out Out, err error) {
+	if len(f.value) <= ipc.MaxInline {
+		out, err = f.outcome()
+	} else {
+		kept := false
+		if out, kept, err = adopt(f.value); err != nil {
+			err = f.misfit(err)
+		}
+		if err == nil && !kept {
+			ipc.Recycle(f.value)
+		}
 	}
-	if len(f.job.Payload) <= ipc.MaxInline {
-		return
-	}
-	if !f.job.beingWritten() {
+	if err == nil && len(f.job.Payload) > ipc.MaxInline && !f.job.beingWritten() {
 		ipc.Recycle(f.job.Payload)
 	}
+	return out, err
 }
 
 // end takes the result from the pool.
@@ -227,18 +231,27 @@ func (f *Future[Out]) Done() <-chan struct{} {
 // when the worker ended under it, a *TimeoutError, one that is ErrCancelled or
 // ErrRestartLimit; or the context's, and then the job goes on.
 func (f *Future[Out]) Result(ctx context.Context) (Out, error) {
-	var none Out
+	if err := f.wait(ctx); err != nil {
+		var none Out
+		return none, err
+	}
+	return f.outcome()
+}
+
+// wait returns when the future has ended; the error is the end of ctx before that.
+func (f *Future[Out]) wait(ctx context.Context) error {
 	f.mu.Lock()
 	ended := f.ended
 	f.mu.Unlock()
-	if !ended {
-		select {
-		case <-f.Done():
-		case <-ctx.Done():
-			return none, context.Cause(ctx)
-		}
+	if ended {
+		return nil
 	}
-	return f.outcome()
+	select {
+	case <-f.Done():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // outcome decodes the result of a future that has ended.
@@ -247,9 +260,14 @@ func (f *Future[Out]) outcome() (out Out, err error) {
 		return out, f.err
 	}
 	if out, err = f.task(f.value); err != nil {
-		return out, fmt.Errorf("result of %s: %w", label(&f.job), err)
+		return out, f.misfit(err)
 	}
 	return out, nil
+}
+
+// misfit is the error of a result that does not decode.
+func (f *Future[Out]) misfit(err error) error {
+	return fmt.Errorf("result of %s: %w", label(&f.job), err)
 }
 
 // Err returns the error of a job that has ended in any way but well, and nil while

@@ -206,6 +206,9 @@ func (w *worker) encode(jobs []*Job) (large *Job) {
 				w.frames = ipc.AppendJobSize(w.frames, s.id, j.Task, attempt, timeout, j.Label, j.Key, len(j.Payload))
 			}
 			w.msgs = append(w.msgs, w.frames[start:])
+			if w.place(j) {
+				continue
+			}
 			large = j
 			break
 		}
@@ -261,6 +264,49 @@ func (w *worker) affords(j *Job) bool {
 	return true
 }
 
+// place puts a payload into the arena as a whole, and adds the frame that says so.
+// It reports false if that cannot be done now.
+func (w *worker) place(j *Job) bool {
+	n := int64(len(j.Payload))
+	if w.shelf == nil || !w.spend(n) {
+		return false
+	}
+	start := len(w.frames)
+	if w.shelve(j, j.Payload) {
+		w.msgs = append(w.msgs, w.frames[start:])
+		return true
+	}
+	w.spend(-n)
+	return false
+}
+
+// spend takes n bytes of credit, if there are as many.
+func (w *worker) spend(n int64) bool {
+	if !w.limited {
+		return true
+	}
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	if n > w.credit {
+		return false
+	}
+	w.credit -= n
+	return true
+}
+
+// shelve copies a part of a payload into the arena, and appends the frame that says
+// so to frames. It reports false if there is no room. A worker that has counted
+// wrongly is killed.
+func (w *worker) shelve(j *Job, part []byte) bool {
+	frames, err := w.shelf.Put(w.frames, j.pending.id, part)
+	if err != nil {
+		w.killFor(killedProtocol, err.Error())
+	}
+	placed := len(frames) > len(w.frames)
+	w.frames = frames
+	return placed
+}
+
 // commit makes answers to the encoded jobs acceptable, before they can come,
 // and lets the others wait. It returns a job that the worker will start at once,
 // to be told of.
@@ -307,7 +353,7 @@ func (w *worker) refuse(j *Job, err error) {
 	w.p.complete(j, r)
 }
 
-// chunks sends a payload in data frames, as far as the worker grants credit for
+// chunks sends a payload in parts, as far as the worker grants credit for
 // it. Control frames go between them.
 func (w *worker) chunks(ctx context.Context, j *Job) error {
 	for rest := j.Payload; len(rest) > 0; {
@@ -318,12 +364,23 @@ func (w *worker) chunks(ctx context.Context, j *Job) error {
 		if _, err := w.jobs.PutBatch(ctx, msgs); err != nil {
 			return err
 		}
-		if _, err := w.link.PutChunks(j.pending.id, rest[:n]); err != nil {
+		if err := w.chunk(ctx, j, rest[:n]); err != nil {
 			return err
 		}
 		rest = rest[n:]
 	}
 	return nil
+}
+
+// chunk sends a part of a payload, in the arena if there is room.
+func (w *worker) chunk(ctx context.Context, j *Job, part []byte) (err error) {
+	w.frames = w.frames[:0]
+	if w.shelve(j, part) {
+		_, err = w.jobs.PutBatch(ctx, append(w.msgs[:0], w.frames))
+	} else {
+		_, err = w.link.PutChunks(j.pending.id, part)
+	}
+	return err
 }
 
 // leastChunk is how much credit is waited for: of the least that a worker may

@@ -44,9 +44,13 @@ func (w *worker) take(msgs [][]byte) error {
 			} else {
 				err = w.accept(m)
 			}
-		case ipc.KindData:
+		case ipc.KindData, ipc.KindPlace:
 			var whole *ipc.Message
-			whole, err = w.parts.Add(m)
+			if m.Kind == ipc.KindPlace {
+				whole, err = w.parts.Fetch(m, w.tray)
+			} else {
+				whole, err = w.parts.Add(m)
+			}
 			w.owed += m.Bytes
 			if whole != nil {
 				err = w.accept(whole)

@@ -42,7 +42,9 @@ type worker struct {
 	link      *ipc.Link
 	jobs      queue.Backend // the link, as what it is to the pool: a queue of jobs to put and results to get
 	ready     *ipc.Ready
-	page      *ipc.Page // nil when the worker does not keep it
+	page      *ipc.Page  // nil when the worker does not keep it
+	shelf     *ipc.Shelf // the sender's, and
+	tray      *ipc.Tray  // the reader's part of the arena; nil when the worker does not use it
 	maxWindow int
 	offsets   bool   // results say where their output ends
 	cancels   bool   // cancel frames are answered
@@ -182,7 +184,7 @@ func (w *worker) start() (err error) {
 	prog := &w.class.prog
 	c, err := child.Start(w.p.g, &child.Options{
 		Name: w.name, Command: prog.Command, Env: prog.Env, Dir: prog.Dir,
-		Stdout: w.out.f, Stderr: w.err.f, Page: true, FrameTime: w.p.cfg.frameTime,
+		Stdout: w.out.f, Stderr: w.err.f, Page: true, Arena: w.mayShare(), FrameTime: w.p.cfg.frameTime,
 		CPUs: max(1, runtime.NumCPU()/w.p.cfg.Workers), Threads: prog.Threads,
 		Confinement: w.p.confinement(prog.Limits, prog.Isolation, prog.Lenient), Ability: &w.p.able,
 	})
@@ -198,6 +200,13 @@ func (w *worker) start() (err error) {
 		c.Proc.Kill() // the pool ended meanwhile
 	}
 	return nil
+}
+
+// mayShare reports whether the worker gets an arena. The memory of one whose memory
+// is bounded is its own.
+func (w *worker) mayShare() bool {
+	prog := &w.class.prog
+	return prog.MaxMemory == 0 && (prog.Limits == nil || prog.Limits.Memory == 0)
 }
 
 // handshake opens the link, and learns what the worker can do.
@@ -216,6 +225,9 @@ func (w *worker) handshake() error {
 	}
 	ready := w.child.Ready
 	w.ready, w.page = ready, w.child.Page
+	if a := w.child.Arena; a != nil {
+		w.shelf, w.tray = &a.Out, &a.In
+	}
 	w.offsets = ready.Has(ipc.CapOffsets)
 	w.cancels = ready.Has(ipc.CapCancel)
 	w.counts = ready.Has(ipc.CapCredit)

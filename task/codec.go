@@ -12,6 +12,12 @@ type codec[T any] struct {
 	from func(r *reader) (T, error)
 	// own says that decoding may run methods of the type's author.
 	own bool
+	// adopt is decode for bytes that nobody else uses any more: what it returns may
+	// be a part of them. Nil = such a thing is not worth it for this type.
+	adopt func(data []byte) (T, error)
+	// lend is encode without the copying of what is long: the value's own bytes
+	// follow those that it appends. Nil as above.
+	lend func(dst []byte, v T) (out, tail []byte)
 }
 
 // codecFor builds the codec of T; root is what its errors call the value.
@@ -34,6 +40,12 @@ func codecFor[T any](root string) (codec[T], error) {
 			v, err := bytesFrom(&r)
 			return v, r.finish(root, err)
 		}
+		c.adopt = func(data []byte) ([]byte, error) {
+			r := reader{data: data}
+			v, err := bytesIn(&r)
+			return v, r.finish(root, err)
+		}
+		c.lend = lendBytes
 	case *codec[int]:
 		c.encode = scalar(appendNativeInt)
 		c.from = nativeIntFrom

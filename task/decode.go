@@ -67,6 +67,15 @@ func stringFrom(r *reader) (string, error) {
 }
 
 func bytesFrom(r *reader) ([]byte, error) {
+	b, err := bytesIn(r)
+	if b == nil {
+		return nil, err
+	}
+	return append(make([]byte, 0, len(b)), b...), nil
+}
+
+// bytesIn is bytesFrom without a copy.
+func bytesIn(r *reader) ([]byte, error) {
 	h, err := r.head()
 	if err != nil || h.kind == wireNil {
 		return nil, err
@@ -74,7 +83,8 @@ func bytesFrom(r *reader) ([]byte, error) {
 	if h.kind != wireBinary {
 		return nil, mismatch(h, reflect.TypeFor[[]byte]())
 	}
-	return append(make([]byte, 0, h.size), r.body(h)...), nil
+	b := r.body(h)
+	return b[:len(b):len(b)], nil
 }
 
 func boolFrom(r *reader) (bool, error) {

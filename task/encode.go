@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/feac4032/multiproc/ipc"
 )
 
 // Encode appends v as one msgpack value to dst. It refuses what could not be
@@ -116,17 +118,28 @@ func appendString(dst []byte, s string) []byte {
 }
 
 func appendBytes(dst, b []byte) []byte {
-	switch n := len(b); {
-	case b == nil:
+	if b == nil {
 		return append(dst, 0xc0)
-	case n < 1<<8:
-		dst = append(dst, 0xc4, byte(n))
-	case n < 1<<16:
-		dst = binary.BigEndian.AppendUint16(append(dst, 0xc5), uint16(n))
-	default:
-		dst = binary.BigEndian.AppendUint32(append(dst, 0xc6), uint32(n))
 	}
-	return append(dst, b...)
+	return ipc.Append(appendBytesHead(dst, len(b)), b)
+}
+
+func appendBytesHead(dst []byte, n int) []byte {
+	switch {
+	case n < 1<<8:
+		return append(dst, 0xc4, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, 0xc5), uint16(n))
+	}
+	return binary.BigEndian.AppendUint32(append(dst, 0xc6), uint32(n))
+}
+
+// lendBytes appends the head of b, and b itself if it travels inline.
+func lendBytes(dst, b []byte) (out, tail []byte) {
+	if len(b) <= ipc.MaxInline {
+		return appendBytes(dst, b), nil
+	}
+	return appendBytesHead(dst, len(b)), b
 }
 
 func appendInt(dst []byte, n int64) []byte {

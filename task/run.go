@@ -56,16 +56,8 @@ var runs = sync.Pool{New: func() any { return &run{done: make(chan struct{}, 1)}
 // ends that goroutine: RunInPlace does not return, and only the caller's
 // deferred functions can tell, and have to report ErrGoexit.
 func (d *Def) RunInPlace(ctx context.Context, payload, dst []byte) (out []byte, err error) {
-	stage := StageArgument
-	defer func() {
-		if v := recover(); v != nil {
-			err = NewPanicError(v, defineFrame)
-		}
-		if err != nil {
-			out, err = dst, &StageError{Task: d.name, Stage: stage, Err: err}
-		}
-	}()
-	return d.call(ctx, &stage, payload, dst)
+	var x Invocation
+	return x.run(ctx, d, payload, dst)
 }
 
 // NewPanicError describes a panic for whoever called the function that panicked.

@@ -20,7 +20,7 @@ type Task[In, Out any] struct {
 // Def is a defined task without its types, as a worker needs it.
 type Def struct {
 	name string
-	call func(ctx context.Context, stage *Stage, payload, dst []byte) ([]byte, error)
+	call func(ctx context.Context, x *Invocation, payload, dst []byte) ([]byte, error)
 	each func(x *Items)
 }
 
@@ -55,17 +55,25 @@ func Define[In, Out any](name string, fn func(context.Context, In) (Out, error))
 		panic(fmt.Sprintf("task.Define(%q): %v", name, err))
 	}
 	def := &Def{name: name}
-	def.call = func(ctx context.Context, stage *Stage, payload, dst []byte) ([]byte, error) {
-		arg, err := in.decode(payload)
+	def.call = func(ctx context.Context, x *Invocation, payload, dst []byte) ([]byte, error) {
+		decode := in.decode
+		if x.given && in.adopt != nil {
+			decode, x.Kept = in.adopt, true
+		}
+		arg, err := decode(payload)
 		if err != nil {
 			return dst, err
 		}
-		*stage = StageFunction
+		x.stage = StageFunction
 		res, err := fn(ctx, arg)
 		if err != nil {
 			return dst, err
 		}
-		*stage = StageResult
+		x.stage = StageResult
+		if x.lends && out.lend != nil {
+			dst, x.Tail = out.lend(dst, res)
+			return dst, nil
+		}
 		return out.encode(dst, res)
 	}
 	def.each = func(x *Items) {
@@ -154,6 +162,17 @@ func (t Task[In, Out]) DecodeOut(data []byte) (out Out, err error) {
 		}
 	}()
 	return t.out.decode(data)
+}
+
+// AdoptOut is DecodeOut for bytes that nobody else uses any more. If kept is true,
+// out has parts of them, and they are out's owner's from then on.
+func (t Task[In, Out]) AdoptOut(data []byte) (out Out, kept bool, err error) {
+	if t.def == nil || t.out.adopt == nil {
+		out, err = t.DecodeOut(data)
+		return out, false, err
+	}
+	out, err = t.out.adopt(data)
+	return out, true, err
 }
 
 // Decoder returns DecodeOut as a function, without an allocation.

@@ -39,10 +39,25 @@ func (s *server) sendCall(frame *[]byte, id uint64, op string, payload []byte) e
 	if err := s.out.put(sealed(*frame), nil, false); err != nil || inline {
 		return err
 	}
-	return s.sendChunks(id, payload)
+	return s.sendLong(id, payload, nil)
 }
 
-// sendChunks sends a payload that was announced. The caller holds chunking.
+// sendLong sends a payload in two parts that was announced: in the arena as a
+// whole, if there is room now, or in chunks. The caller holds chunking.
+func (s *server) sendLong(id uint64, head, tail []byte) error {
+	if s.shelf != nil && s.credit.tryTake(len(head)+len(tail)) {
+		if s.shelve(id, head, tail) {
+			return s.out.put(s.place, nil, false)
+		}
+		s.credit.add(uint64(len(head) + len(tail)))
+	}
+	if err := s.sendChunks(id, head); err != nil {
+		return err
+	}
+	return s.sendChunks(id, tail)
+}
+
+// sendChunks sends a part of such a payload. The caller holds chunking.
 func (s *server) sendChunks(id uint64, payload []byte) error {
 	for len(payload) > 0 {
 		n := min(len(payload), ipc.MaxInline)
@@ -56,12 +71,31 @@ func (s *server) sendChunks(id uint64, payload []byte) error {
 			}
 			n += more
 		}
-		if err := s.out.putChunks(&s.chunks, id, payload[:n]); err != nil {
+		var err error
+		if s.shelve(id, payload[:n]) {
+			if err = s.out.put(s.place, nil, false); err == nil {
+				s.out.flush()
+			}
+		} else {
+			err = s.out.putChunks(&s.chunks, id, payload[:n])
+		}
+		if err != nil {
 			return err
 		}
 		payload = payload[n:]
 	}
 	return nil
+}
+
+// shelve copies parts into the arena, and makes the frame that says so. It reports
+// false if there is no room. The caller holds chunking.
+func (s *server) shelve(id uint64, parts ...[]byte) bool {
+	frame, err := s.shelf.Put(append(s.place[:0], 0, 0, 0, 0), id, parts...)
+	if err != nil {
+		s.shelf = nil // the pipe is as good
+	}
+	s.place = sealed(frame)
+	return len(frame) > frameHeader
 }
 
 // awaiting reports whether the supervisor is about to send something: a job to

@@ -26,13 +26,21 @@ func openLink() (endpoint, error) {
 	if boot.Page < 0 {
 		return e, nil
 	}
-	mem, err := syscall.Mmap(boot.Page, 0, ipc.PageSize, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	size := ipc.PageSize
+	var st syscall.Stat_t
+	if syscall.Fstat(boot.Page, &st) == nil && st.Size >= ipc.SharedSize {
+		size = ipc.SharedSize
+	}
+	mem, err := syscall.Mmap(boot.Page, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
 	if err != nil {
 		return e, fmt.Errorf("map the shared page: %w", err)
 	}
 	syscall.Close(boot.Page)
 	if e.page, err = ipc.OpenPage(mem); err != nil {
 		return e, fmt.Errorf("descriptor %d: %w", boot.Page, err)
+	}
+	if arena := ipc.OpenArena(mem); arena != nil {
+		e.shelf, e.tray = &arena.Out, &arena.In
 	}
 	return e, nil
 }

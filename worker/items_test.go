@@ -58,6 +58,7 @@ func (p *peer) answered(id uint64, n int) ipc.ItemResults {
 }
 
 func TestItems_EachHasAnOwnerThatEndsWithIt(t *testing.T) {
+	items.owners, items.ended = nil, nil
 	l := setup(t)
 	l.send(jobOf(1, "items/owner", true, false, true, true, false))
 	if r := l.answered(1, 5); len(r.Failures) > 0 {

@@ -82,8 +82,12 @@ func (s *server) handle(body []byte, b *batch) error {
 		}
 		s.forsaken = false
 		return s.assembler.Begin(m)
-	case ipc.KindData:
-		whole, err := s.assembler.Add(m)
+	case ipc.KindData, ipc.KindPlace:
+		add := s.assembler.Add
+		if m.Kind == ipc.KindPlace {
+			add = s.fetch
+		}
+		whole, err := add(m)
 		s.grant(m.Bytes)
 		if err != nil || whole == nil {
 			return err
@@ -108,6 +112,12 @@ func (s *server) handle(body []byte, b *batch) error {
 		return &ipc.ProtocolError{Kind: m.Kind, Reason: "not for a worker"}
 	}
 	return nil
+}
+
+// fetch takes a place frame.
+func (s *server) fetch(m *ipc.Message) (*ipc.Message, error) {
+	s.spread()
+	return s.assembler.Fetch(m, s.tray)
 }
 
 func (s *server) receiveJob(m *ipc.Message, b *batch, copyPayload bool) {

@@ -18,8 +18,9 @@ type runner struct {
 	job     *job // that runs, nil between two
 	context *jobContext
 	items   itemsRun
-	silent  bool   // the job cannot have written to the output
-	result  []byte // the task's encoded result
+	silent  bool            // the job cannot have written to the output
+	call    task.Invocation // of a job that has one argument
+	result  []byte          // the task's encoded result, but for what call has of it
 	frame   []byte
 }
 
@@ -67,7 +68,7 @@ func (r *runner) execute() error {
 		return r.startItems()
 	}
 	begun := sinceEpoch()
-	result, err := j.def.RunInPlace(r.context, j.payload, r.result[:0])
+	result, err := r.call.Run(r.context, j.def, j.payload, r.result[:0], j.owned)
 	r.silent = r.threads == 1 && r.offsets.untouched(begun)
 	r.result = result
 	return err
@@ -77,7 +78,7 @@ func (r *runner) execute() error {
 func (r *runner) finish(err error) {
 	c := r.context
 	status := ipc.StatusOK
-	if n := uint64(len(r.result)); err == nil && n > r.messageMax {
+	if n := uint64(len(r.result) + len(r.call.Tail)); err == nil && n > r.messageMax {
 		err = &task.StageError{Task: c.info.Task, Stage: task.StageResult,
 			Err: fmt.Errorf("%d bytes, at most %d are taken: %w", n, r.messageMax, ErrResultTooLarge)}
 		status = ipc.StatusFailed
@@ -88,14 +89,15 @@ func (r *runner) finish(err error) {
 		}
 	}
 	if err != nil {
-		r.result = task.NewFailure(err).Append(r.result[:0])
+		r.result, r.call.Tail = task.NewFailure(err).Append(r.result[:0]), nil
 	}
-	if r.job.owned {
+	if r.job.owned && !r.call.Kept {
 		ipc.Recycle(r.job.payload)
 	}
 	c.end(errAnswered)
 	c.release(err)
 	r.answer(c, status)
+	r.call = task.Invocation{}
 	if cap(r.result) > scratchMax {
 		r.result = nil
 	}
@@ -109,7 +111,7 @@ var errAnswered error = cancellation("job has ended")
 // server learns elsewhere.
 func (r *runner) answer(c *jobContext, status ipc.Status) {
 	id := c.info.ID
-	inline := len(r.result) <= ipc.MaxInline
+	inline := len(r.result)+len(r.call.Tail) <= ipc.MaxInline
 	if inline {
 		if r.credit.take(len(r.result), r.server) != nil {
 			return
@@ -122,7 +124,7 @@ func (r *runner) answer(c *jobContext, status ipc.Status) {
 		return
 	}
 	// That it cannot be sent is the link's end.
-	_ = r.sendChunks(id, r.result)
+	_ = r.sendLong(id, r.result, r.call.Tail)
 }
 
 // send puts the frame of the answer into the outbox.
@@ -133,17 +135,23 @@ func (r *runner) send(c *jobContext, status ipc.Status) error {
 	}
 	id := c.info.ID
 	frame := append(r.frame[:0], 0, 0, 0, 0)
+	var stdout, stderr uint64
 	moved := false
 	if !r.silent {
-		var stdout, stderr uint64
-		if stdout, stderr, moved = r.offsets.moved(); moved {
-			frame = ipc.AppendResultOffsets(frame, id, status, r.result, stdout, stderr)
-		}
-	}
-	if !moved {
-		frame = ipc.AppendResult(frame, id, status, r.result)
+		stdout, stderr, moved = r.offsets.moved()
 	}
 	r.silent = false
+	size := len(r.result) + len(r.call.Tail)
+	switch {
+	case size > ipc.MaxInline && moved:
+		frame = ipc.AppendResultSizeOffsets(frame, id, status, size, stdout, stderr)
+	case size > ipc.MaxInline:
+		frame = ipc.AppendResultSize(frame, id, status, size)
+	case moved:
+		frame = ipc.AppendResultOffsets(frame, id, status, r.result, stdout, stderr)
+	default:
+		frame = ipc.AppendResult(frame, id, status, r.result)
+	}
 	r.frame = frame
 	return r.out.put(sealed(frame), c, true)
 }

@@ -50,6 +50,7 @@ var (
 	_ = task.Define("test.bytes", func(_ context.Context, n int) ([]byte, error) {
 		return bytes.Repeat([]byte{7}, n), nil
 	})
+	_ = task.Define("test.echo", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
 	_ = task.Define("test.length", func(_ context.Context, b []byte) (int, error) { return len(b), nil })
 	_ = task.Define("test.panic", func(context.Context, struct{}) (struct{}, error) { panic("oh") })
 	_ = task.Define("test.goexit", func(context.Context, struct{}) (struct{}, error) {

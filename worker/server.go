@@ -47,6 +47,8 @@ type endpoint struct {
 	in      io.Reader
 	out     io.Writer
 	page    *ipc.Page      // nil if none was offered
+	shelf   *ipc.Shelf     // where long results and calls go; nil if there is no arena
+	tray    *ipc.Tray      // where long arguments come; nil likewise
 	offsets *outputOffsets // nil if the output's offsets cannot be told
 	program string
 	tasks   []string
@@ -74,8 +76,10 @@ type server struct {
 	forsaken   bool // the chunked job that is half there has been recalled
 	messageMax uint64
 	defs       map[string]*task.Def
-	chunking   sync.Mutex    // held while a payload travels in chunks
+	chunking   sync.Mutex    // held while a payload follows its frame
 	chunks     ipc.Chunks    // of that payload
+	place      []byte        // a frame about it
+	headroom   []byte        // see spread; nil until it is needed
 	telling    sync.Mutex    // held while one of several threads answers
 	granted    atomic.Uint64 // payload bytes taken and not yet granted again
 
@@ -258,6 +262,9 @@ func (s *server) ready(h *ipc.Hello) *ipc.Ready {
 	}
 	if s.page != nil {
 		r.Capabilities = append(r.Capabilities, ipc.CapPage)
+	}
+	if s.tray != nil {
+		r.Capabilities = append(r.Capabilities, ipc.CapArena)
 	}
 	if s.offsets != nil {
 		r.Capabilities = append(r.Capabilities, ipc.CapOffsets)

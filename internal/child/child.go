@@ -32,7 +32,8 @@ type Options struct {
 	CPUs    int // processors that the worker is meant to use; 0 = not said
 	Threads int // jobs that it is meant to run at a time; 0 = not said
 
-	Page bool // offer a shared page, where there is such a thing
+	Page  bool // offer a shared page, where there is such a thing
+	Arena bool // and an arena behind it
 
 	Confinement
 	Ability *Ability // of the machine, to be shared; nil = nothing is known of it
@@ -48,6 +49,7 @@ type Child struct {
 	Link  *ipc.Link
 	Ready *ipc.Ready // nil before the handshake
 	Page  *ipc.Page  // nil when there is none, or the worker does not keep it
+	Arena *ipc.Arena // nil when there is none, or the worker does not use it
 
 	name    string
 	cpus    int
@@ -87,7 +89,11 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	marker := outMarker
 	files := []*os.File{in, out, o.Stderr, o.Stdout}
 	if o.Page {
-		pageFile, mem, err := newPage()
+		size := ipc.PageSize
+		if o.Arena {
+			size = ipc.SharedSize
+		}
+		pageFile, mem, err := newPage(size)
 		if err != nil {
 			return nil, err
 		}
@@ -96,6 +102,11 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 			c.mem = mem
 			if c.Page, err = ipc.FormatPage(mem); err != nil {
 				return nil, err
+			}
+			if o.Arena {
+				if c.Arena, err = ipc.FormatArena(mem); err != nil {
+					return nil, err
+				}
 			}
 			marker += pageMarker
 			files = append(files, pageFile)
@@ -186,6 +197,9 @@ func (c *Child) Handshake(timeout time.Duration, stray func([]byte)) error {
 	if !c.Ready.Has(ipc.CapPage) {
 		c.Page = nil
 	}
+	if !c.Ready.Has(ipc.CapArena) {
+		c.Arena = nil
+	}
 	return nil
 }
 
@@ -195,7 +209,7 @@ func (c *Child) Close() {
 	if c.Link != nil {
 		c.Link.Close()
 	}
-	c.Page = nil
+	c.Page, c.Arena = nil, nil
 	closePage(c.mem)
 	c.mem = nil
 }

@@ -6,24 +6,23 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/feac4032/multiproc/ipc"
 )
 
 // newPage makes the memory that a worker shares with its supervisor: a memfd
-// that cannot be resized, so that no access to it can fault.
-func newPage() (*os.File, []byte, error) {
+// that cannot be resized, so that no access to it can fault. What is not used of it
+// takes no memory.
+func newPage(size int) (*os.File, []byte, error) {
 	fd, err := unix.MemfdCreate("multiproc-page", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, nil, fmt.Errorf("shared page: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "multiproc-page")
-	if err = unix.Ftruncate(fd, ipc.PageSize); err == nil {
+	if err = unix.Ftruncate(fd, int64(size)); err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	}
 	var mem []byte
 	if err == nil {
-		mem, err = unix.Mmap(fd, 0, ipc.PageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		mem, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	}
 	if err != nil {
 		f.Close()

@@ -16,6 +16,8 @@ import (
 type Worker struct {
 	Hello *ipc.Hello // once it was read
 	Page  *ipc.Page  // once it was opened
+	Arena *ipc.Arena // likewise; nil if there is none
+	Mem   []byte     // both
 	In    *ipc.Reader
 	Out   *os.File
 	Wrote uint64 // bytes of the stream, from ready on
@@ -97,10 +99,13 @@ func (w *Worker) ReadyPaged() {
 
 // OpenPage maps the shared page.
 func (w *Worker) OpenPage() {
-	mem, err := unix.Mmap(boot.Page, 0, ipc.PageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	var st unix.Stat_t
+	Must(unix.Fstat(boot.Page, &st))
+	mem, err := unix.Mmap(boot.Page, 0, int(st.Size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	Must(err)
 	w.Page, err = ipc.OpenPage(mem)
 	Must(err)
+	w.Arena, w.Mem = ipc.OpenArena(mem), mem
 }
 
 // Job waits for a job with an inline payload, or for the head of another, and
