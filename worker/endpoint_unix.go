@@ -21,7 +21,7 @@ func openLink() (endpoint, error) {
 			return e, fmt.Errorf("link on descriptor %d: %w", fd, err)
 		}
 	}
-	e.in, e.out = os.NewFile(uintptr(boot.In), "link in"), os.NewFile(uintptr(boot.Out), "link out")
+	e.in, e.out = ipc.Quiet(os.NewFile(uintptr(boot.In), "link in")), os.NewFile(uintptr(boot.Out), "link out")
 	e.offsets = newOutputOffsets(1, 2)
 	if boot.Page < 0 {
 		return e, nil

@@ -82,7 +82,7 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	}
 	defer in.Close()
 	defer out.Close()
-	src := &source{File: fromWorker, scale: o.FrameTime}
+	src := &source{Source: ipc.Quiet(fromWorker), scale: o.FrameTime}
 	c.Link = ipc.NewLink(src, toWorker)
 	marker := outMarker
 	files := []*os.File{in, out, o.Stderr, o.Stdout}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/feac4032/multiproc/ipc"
 )
 
 // source is the reading end of a link. A pipe has no end as long as somebody
@@ -12,7 +14,7 @@ import (
 // for ever. So after the worker's death the stream ends where the pipe is empty:
 // everything that the worker wrote is in it by then.
 type source struct {
-	*os.File
+	ipc.Source
 	scale func(time.Duration) time.Duration // of deadlines; nil = as they are
 
 	mu   sync.Mutex // orders deadlines with abandon
@@ -20,9 +22,9 @@ type source struct {
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	n, err := s.File.Read(p)
+	n, err := s.Source.Read(p)
 	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && s.abandoned() {
-		return readNow(s.File, p)
+		return readNow(s.Source, p)
 	}
 	return n, err
 }
@@ -38,7 +40,7 @@ func (s *source) SetReadDeadline(t time.Time) error {
 		now := time.Now()
 		t = now.Add(s.scale(t.Sub(now)))
 	}
-	return s.File.SetReadDeadline(t)
+	return s.Source.SetReadDeadline(t)
 }
 
 func (s *source) abandoned() bool {
@@ -52,7 +54,7 @@ func (s *source) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = true
-	if err := s.File.SetReadDeadline(time.Unix(1, 0)); err != nil && !errors.Is(err, os.ErrClosed) {
-		s.File.Close() // a system whose pipes have no deadlines
+	if err := s.Source.SetReadDeadline(time.Unix(1, 0)); err != nil && !errors.Is(err, os.ErrClosed) {
+		s.Source.Close() // a system whose pipes have no deadlines
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // readNow reads what is in a pipe, and takes an empty one for ended.
-func readNow(f *os.File, p []byte) (n int, err error) {
+func readNow(f syscall.Conn, p []byte) (n int, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return 0, err
