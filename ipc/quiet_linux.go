@@ -51,7 +51,7 @@ func Quiet(f *os.File) Source {
 	return q
 }
 
-func newQuiet(f *os.File) (q *quiet, err error) {
+func newQuiet(f *os.File) (_ *quiet, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -63,19 +63,10 @@ func newQuiet(f *os.File) (q *quiet, err error) {
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	q = new(quiet)
-	q.step = q.try
-	q.read = func(fd uintptr) bool {
-		q.n, q.err = readFD(fd, q.p)
-		return true
-	}
-	q.control = func(fd uintptr) { q.failed = unix.EpollCtl(q.on, unix.EPOLL_CTL_MOD, int(fd), &q.event) }
-	q.disarm = func(poll uintptr) { _ = q.listen(poll, 0) }
+	q := new(quiet)
 	defer func() {
 		if err != nil {
 			q.Close()
-			// The description is the same.
-			_ = raw.Control(func(fd uintptr) { _ = unix.SetNonblock(int(fd), true) })
 		}
 	}()
 	// A file that blocks when it is made is none of the poller's.
@@ -84,11 +75,12 @@ func newQuiet(f *os.File) (q *quiet, err error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	q.file = os.NewFile(uintptr(fd), f.Name())
-	if q.raw, err = q.file.SyscallConn(); err != nil {
-		return nil, err
-	}
+	// Both have one description, so this is for f too, whatever comes.
 	if err = unix.SetNonblock(fd, true); err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
+	}
+	if q.raw, err = q.file.SyscallConn(); err != nil {
+		return nil, err
 	}
 	efd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -106,7 +98,17 @@ func newQuiet(f *os.File) (q *quiet, err error) {
 	if q.wait, err = q.poll.SyscallConn(); err != nil {
 		return nil, err
 	}
-	return q, q.poll.SetReadDeadline(time.Time{}) // which says whether it is polled
+	if err = q.poll.SetReadDeadline(time.Time{}); err != nil { // it is not polled
+		return nil, err
+	}
+	q.step = q.try
+	q.read = func(fd uintptr) bool {
+		q.n, q.err = readFD(fd, q.p)
+		return true
+	}
+	q.control = func(fd uintptr) { q.failed = unix.EpollCtl(q.on, unix.EPOLL_CTL_MOD, int(fd), &q.event) }
+	q.disarm = func(poll uintptr) { _ = q.listen(poll, 0) }
+	return q, nil
 }
 
 // Read implements io.Reader.

@@ -211,3 +211,25 @@ func TestQuiet_IsALinkLikeAnyOther(t *testing.T) {
 		}
 	}
 }
+
+func TestQuiet_FileThatCannotBePolledIsReadAsItIs(t *testing.T) {
+	t.Parallel()
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("text"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	s := Quiet(f)
+	if s != Source(f) {
+		t.Errorf("got a %T, want the file", s)
+	}
+	if got, err := io.ReadAll(s); string(got) != "text" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

@@ -227,6 +227,52 @@ func BenchmarkLock(b *testing.B) {
 	b.ReportMetric(medians["pair-in-process"]/medians["job"], "process/job")
 }
 
+// turnsOf takes the lock n times, and computes for 200 µs after each.
+var turnsOf = task.Define("turnsOf", func(ctx context.Context, n int) (int, error) {
+	lock, err := manager.Lock(ctx, "bench")
+	if err != nil {
+		return 0, err
+	}
+	for range n {
+		if _, err := lock.Acquire(ctx); err != nil {
+			return 0, err
+		}
+		if err := lock.Release(ctx); err != nil {
+			return 0, err
+		}
+		for start := time.Now(); time.Since(start) < 200*time.Microsecond; {
+		}
+	}
+	return n, nil
+})
+
+// Two workers want the lock, and have other things to do between.
+func BenchmarkLock_Contended(b *testing.B) {
+	s := setup(b, 2)
+	if _, err := manager.NewLock(s.m, "bench"); err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		var futures [2]*pool.Future[int]
+		for i := range futures {
+			f, err := pool.Submit(s.ctx, s.p, turnsOf, turn)
+			if err != nil {
+				b.Fatal(err)
+			}
+			futures[i] = f
+		}
+		for _, f := range futures {
+			if _, err := f.Result(s.ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+		n += len(futures) * turn
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "turns/s")
+}
+
 // Items of 64 bytes, put and got one by one.
 func BenchmarkQueue(b *testing.B) {
 	const items = 100_000

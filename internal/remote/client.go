@@ -111,8 +111,11 @@ func (c *Client) Call(ctx context.Context, op string, payload []byte) ([]byte, e
 }
 
 // Post implements ipc.Caller.
-func (c *Client) Post(op string, payload []byte) error {
-	if err := c.carrier.SendCall(0, op, payload, false); err != nil {
+func (c *Client) Post(op string, payload []byte) error { return c.tell(op, payload, false) }
+
+// tell sends a post; with now nothing is held back any longer.
+func (c *Client) tell(op string, payload []byte, now bool) error {
+	if err := c.carrier.SendCall(0, op, payload, now); err != nil {
 		return fmt.Errorf("%w: %w", broker.ErrLost, err)
 	}
 	return nil

@@ -64,7 +64,8 @@ func giveBack(ctx context.Context, object uint64, op string) error {
 		return c.simple(context.WithoutCancel(ctx), k, op)
 	}
 	if holds {
-		err = c.Post(op, k.out)
+		// At once: who waits for it, in another process, waits for no more than this.
+		err = c.tell(op, k.out, true)
 	}
 	c.recycle(k)
 	if told != nil {
