@@ -56,6 +56,8 @@ type endpoint struct {
 	calls   func(*remote.Client) // is told of the way to the supervisor; nil = nobody is
 	named   func(string)         // is told this worker's name; nil = nobody is
 	gone    func()               // is told of the link's end; nil = nobody is
+
+	listening <-chan struct{} // closed when signals are taken; nil = none are
 }
 
 // server serves one link.
@@ -121,9 +123,6 @@ func (s *server) serve() int {
 	if err != nil {
 		return s.linkEnded(err)
 	}
-	if hello.CPUs > 0 && s.useCPUs != nil {
-		s.useCPUs(int(min(hello.CPUs, 1<<16)))
-	}
 	if s.named != nil {
 		s.named(hello.Worker)
 	}
@@ -137,10 +136,17 @@ func (s *server) serve() int {
 	s.client = remote.NewClient(s, hello.MessageMax)
 	defer s.client.Lost(nil)
 	ready := ipc.AppendReady(make([]byte, frameHeader, 4096), s.ready(hello))
+	if s.listening != nil {
+		<-s.listening
+	}
 	if err := s.out.put(sealed(ready), nil, false); err != nil {
 		return s.linkEnded(err)
 	}
 	s.out.flush()
+	// This stops the world, for which the supervisor need not wait.
+	if hello.CPUs > 0 && s.useCPUs != nil {
+		s.useCPUs(int(min(hello.CPUs, 1<<16)))
+	}
 	if s.calls != nil {
 		s.calls(s.client)
 	}
