@@ -372,6 +372,11 @@ func (e *execution) execute() error {
 	if !cfg.Quiet {
 		tellGaps(e.stderr, cfg.File, g)
 	}
+	// A file may have a hundred thousand jobs.
+	if cfg.Settings.Plans, err = batch.NewPlans(cfg.File, &cfg.Settings); err != nil {
+		e.code = batch.ExitInternal
+		return err
+	}
 	cfg.Executor, err = openExecutor(e.threads, pool.Config{
 		Workers: cfg.Workers, SpillDir: cfg.SpillDir, Guardian: g, Logger: log, OnLog: workerLog(log, e.log.mask),
 	}, cfg.File, cfg.Settings)
