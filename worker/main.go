@@ -96,6 +96,7 @@ func serveLink() int {
 	e.named, e.gone = nameSelf, endSupervision
 	e.calls = remote.SetProcess
 	e.listening = sig.set
+	e.giveBack = new(heap).giveBack
 	s := newServer(e)
 	go func() {
 		<-sig.quit

@@ -32,6 +32,7 @@ func (s *server) receive() error {
 }
 
 func (s *server) enqueue(b *batch) {
+	s.rest.stir()
 	if s.queue.add(b) {
 		return
 	}

@@ -58,6 +58,7 @@ type endpoint struct {
 	gone    func()               // is told of the link's end; nil = nobody is
 
 	listening <-chan struct{} // closed when signals are taken; nil = none are
+	giveBack  func()          // gives memory back when there is nothing to do; nil = it is kept
 }
 
 // server serves one link.
@@ -67,6 +68,7 @@ type server struct {
 	reader     *ipc.Reader
 	out        *outbox
 	queue      *jobQueue
+	rest       rest
 	client     *remote.Client // nil before hello
 	credit     purse
 	assembler  ipc.Assembler
@@ -128,6 +130,8 @@ func (s *server) serve() int {
 	}
 	s.threads = int(max(1, min(hello.Threads, ipc.MaxSlots)))
 	s.queue.serve(s.threads)
+	s.rest.init(s.giveBack, s.queue.resting)
+	defer s.rest.timer.Stop()
 	s.messageMax = hello.MessageMax
 	s.assembler.Max = hello.MessageMax
 	s.credit.init(hello.Credit)
