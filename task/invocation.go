@@ -29,7 +29,7 @@ func (x *Invocation) run(ctx context.Context, d *Def, payload, dst []byte) (out 
 	x.stage = StageArgument
 	defer func() {
 		if v := recover(); v != nil {
-			err = NewPanicError(v, defineFrame)
+			err = NewPanicError(v, packagePath()+defineFrame)
 		}
 		if err != nil {
 			x.Tail = nil

@@ -78,7 +78,7 @@ func (x *Items) run() (done bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			done = false
-			x.fail(NewPanicError(v, defineFrame))
+			x.fail(NewPanicError(v, packagePath()+defineFrame))
 		}
 	}()
 	x.def.each(x)

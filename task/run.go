@@ -107,12 +107,15 @@ func panicStack(under string) string {
 	return b.String()
 }
 
-// defineFrame begins the name of the function in which Define calls a task.
-var defineFrame = packagePath() + ".Define["
+// What the names of functions of this package begin with in which others' are called.
+const (
+	defineFrame    = ".Define["   // in which Define calls a task
+	decodeOutFrame = ".Task["     // Task.DecodeOut
+	valuesFrame    = ".(*Values[" // in which results are decoded
+)
 
-// decodeOutFrame begins the name of Task.DecodeOut.
-var decodeOutFrame = packagePath() + ".Task["
-
+// packagePath is looked up after a panic, and not before: the tables of functions are
+// not in memory yet while a program starts.
 func packagePath() string {
 	pc, _, _, _ := runtime.Caller(0)
 	name := runtime.FuncForPC(pc).Name()

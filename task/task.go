@@ -157,7 +157,7 @@ func (t Task[In, Out]) DecodeOut(data []byte) (out Out, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			var zero Out
-			panicked := NewPanicError(v, decodeOutFrame)
+			panicked := NewPanicError(v, packagePath()+decodeOutFrame)
 			out, err = zero, &ValueError{Op: "decode", Path: "result", Reason: panicked.Error(), Err: panicked}
 		}
 	}()

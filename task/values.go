@@ -34,7 +34,7 @@ func (v *Values[Out]) guarded() (out Out, err error) {
 	start := v.r.off
 	defer func() {
 		if p := recover(); p != nil {
-			err = NewPanicError(p, valuesFrame)
+			err = NewPanicError(p, packagePath()+valuesFrame)
 		}
 		if err != nil {
 			var zero Out
@@ -45,9 +45,6 @@ func (v *Values[Out]) guarded() (out Out, err error) {
 	}()
 	return v.from(&v.r)
 }
-
-// valuesFrame begins the name of the function in which results are decoded.
-var valuesFrame = packagePath() + ".(*Values["
 
 // Skip passes over the next result without decoding it.
 func (v *Values[Out]) Skip() { v.pass(v.r.off) }

@@ -8,9 +8,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,10 +37,21 @@ var (
 		os.Exit(code)
 		return struct{}{}, nil
 	})
+	_ = task.Define("test.litter", func(_ context.Context, bytes int) (struct{}, error) {
+		debug.SetGCPercent(-1)
+		for range bytes >> 12 {
+			litter = make([]byte, 1<<12)
+			litter[0] = 1
+		}
+		litter = nil
+		return struct{}{}, nil
+	})
 	_ = task.Define("test.environ", func(context.Context, struct{}) (string, error) {
 		return os.Getenv(boot.WorkerMarker), nil
 	})
 )
+
+var litter []byte
 
 // child is a worker process, and its peer.
 type child struct {
@@ -146,6 +159,38 @@ func TestChild_PrintsAreCapturedAndAttributed(t *testing.T) {
 	if out, err := content(t, c.stdout), content(t, c.stderr); out != atReady+"abcde" || err != "ABCDE" {
 		t.Errorf("captured %q and %q", out, err)
 	}
+}
+
+func TestChild_GivesMemoryBackWhenItHasNothingToDo(t *testing.T) {
+	t.Parallel()
+	const size = 16 << 20
+	c := spawnChild(t, "main")
+	c.handshake()
+	resident := func() int {
+		var pages int
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.cmd.Process.Pid))
+		if err == nil {
+			_, err = fmt.Sscan(string(text), new(int), &pages)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pages * os.Getpagesize()
+	}
+	c.send(job1(1, "test.litter", size))
+	c.result(1, ipc.StatusOK)
+	before := resident()
+	if before < size {
+		t.Fatalf("%d bytes are resident after %d of garbage", before, size)
+	}
+	for begun := time.Now(); resident() > before-size/2; time.Sleep(10 * time.Millisecond) { // no event tells
+		if time.Since(begun) > 20*time.Second {
+			t.Fatalf("of %d bytes %d are still resident", before, resident())
+		}
+	}
+	c.send(job1(2, "echo", 1), ipc.AppendStop(nil))
+	c.result(2, ipc.StatusOK)
+	c.expectEOF()
 }
 
 func TestChild_ExitInATaskIsJustThat(t *testing.T) {

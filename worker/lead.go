@@ -118,9 +118,9 @@ func (r *reading) readOn() {
 	r.back <- struct{}{} // there is room: it is sent once for each time aside
 }
 
-// rest is for a worker that has nothing to do: its next job has to be read, by the
+// awaitJob is for a worker that has nothing to do: its next job has to be read, by the
 // reader or, if that stands aside and jobs come singly, here.
-func (s *server) rest() {
+func (s *server) awaitJob() {
 	s.out.flush()
 	r := &s.reading
 	r.mu.Lock()

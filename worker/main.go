@@ -76,6 +76,7 @@ and run that with: supervisor run job.yaml
 // serveLink serves the link of this process, and returns its exit code.
 func serveLink() int {
 	debug.SetMaxStack(maxStack)
+	sig := listen()
 	program := programName()
 	fail := func(err error) int {
 		fmt.Fprintf(os.Stderr, "%s: start as a worker: %v\n", program, err)
@@ -94,24 +95,39 @@ func serveLink() int {
 	e.useCPUs = useCPUs
 	e.named, e.gone = nameSelf, endSupervision
 	e.calls = remote.SetProcess
+	e.listening = sig.set
+	e.giveBack = new(heap).giveBack
 	s := newServer(e)
-
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM)
-	// Not signal.Ignore: children would inherit that.
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	quit := make(chan os.Signal, 1)
-	signal.Notify(quit, syscall.SIGQUIT)
 	go func() {
-		<-quit
+		<-sig.quit
 		writeStacks(os.Stderr)
 		os.Exit(exitQuit)
 	}()
 	go func() {
-		<-signals
+		<-sig.term
 		s.terminate()
 	}()
 	return s.serve()
+}
+
+// signals are those that a worker takes.
+type signals struct {
+	term, quit chan os.Signal
+	set        chan struct{} // closed when nothing else happens at any of them
+}
+
+// listen has the signals taken by a goroutine: each is a matter of two switches between
+// threads, and there is enough to do meanwhile.
+func listen() *signals {
+	s := &signals{make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan struct{})}
+	go func() {
+		defer close(s.set)
+		signal.Notify(s.term, syscall.SIGTERM)
+		// Not signal.Ignore: children would inherit that.
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+		signal.Notify(s.quit, syscall.SIGQUIT)
+	}()
+	return s
 }
 
 // useCPUs keeps as many workers as there are processors from getting into each

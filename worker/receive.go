@@ -48,6 +48,7 @@ func (s *server) readBatch() error {
 }
 
 func (s *server) enqueue(b *batch) {
+	s.rest.stir()
 	if s.queue.add(b) {
 		return
 	}

@@ -58,6 +58,9 @@ type endpoint struct {
 	calls   func(*remote.Client) // is told of the way to the supervisor; nil = nobody is
 	named   func(string)         // is told this worker's name; nil = nobody is
 	gone    func()               // is told of the link's end; nil = nobody is
+
+	listening <-chan struct{} // closed when signals are taken; nil = none are
+	giveBack  func()          // gives memory back when there is nothing to do; nil = it is kept
 }
 
 // server serves one link.
@@ -67,6 +70,7 @@ type server struct {
 	reader     *ipc.Reader
 	out        *outbox
 	queue      *jobQueue
+	rest       rest
 	client     *remote.Client // nil before hello
 	reading    reading
 	batch      *batch // of who reads: nil, or without jobs, between two reads
@@ -129,14 +133,13 @@ func (s *server) serve() int {
 	if err != nil {
 		return s.linkEnded(err)
 	}
-	if hello.CPUs > 0 && s.useCPUs != nil {
-		s.useCPUs(int(min(hello.CPUs, 1<<16)))
-	}
 	if s.named != nil {
 		s.named(hello.Worker)
 	}
 	s.threads = int(max(1, min(hello.Threads, ipc.MaxSlots)))
 	s.queue.serve(s.threads)
+	s.rest.init(s.giveBack, s.queue.resting)
+	defer s.rest.timer.Stop()
 	s.messageMax = hello.MessageMax
 	s.assembler.Max = hello.MessageMax
 	s.credit.init(hello.Credit)
@@ -147,10 +150,17 @@ func (s *server) serve() int {
 	s.client = remote.NewClient(s, hello.MessageMax)
 	defer s.client.Lost(nil)
 	ready := ipc.AppendReady(make([]byte, frameHeader, 4096), s.ready(hello))
+	if s.listening != nil {
+		<-s.listening
+	}
 	if err := s.out.put(sealed(ready), nil, false); err != nil {
 		return s.linkEnded(err)
 	}
 	s.out.flush()
+	// This stops the world, for which the supervisor need not wait.
+	if hello.CPUs > 0 && s.useCPUs != nil {
+		s.useCPUs(int(min(hello.CPUs, 1<<16)))
+	}
 	if s.calls != nil {
 		s.calls(s.client)
 	}
@@ -158,7 +168,7 @@ func (s *server) serve() int {
 	var running sync.WaitGroup
 	running.Add(s.threads)
 	for slot := range s.threads {
-		r := &runner{server: s, slot: slot, flush: s.rest}
+		r := &runner{server: s, slot: slot, flush: s.awaitJob}
 		go r.run(running.Done)
 	}
 	idle, drained := make(chan struct{}), make(chan struct{})

@@ -34,7 +34,7 @@ type execution struct {
 	threads bool
 	reports []string // paths of reports in JSON
 	store   *journal.Store
-	hold    []*os.File // for the guardian
+	opening *opening // nil: the guardian is not started yet
 	closers []func()
 }
 
@@ -241,6 +241,10 @@ func (e *execution) openRun() error {
 			info.Begin = parent.Begin.Add(time.Microsecond)
 		}
 	}
+	if !e.threads {
+		// Each takes milliseconds.
+		info.Locked = func(lock *os.File) func() { return e.openGuardian(lock) }
+	}
 	run, err := e.store.Create(info)
 	if err != nil {
 		e.code = batch.ExitInternal
@@ -248,8 +252,39 @@ func (e *execution) openRun() error {
 	}
 	e.later(func() { run.Close() })
 	cfg.Journal = run
-	e.hold = append(e.hold, run.LockFile())
 	return nil
+}
+
+// opening is a guardian that is being started.
+type opening struct {
+	done     chan struct{} // closed when it has, or has not
+	guardian *spawn.Guardian
+	err      error
+}
+
+// openGuardian begins to start the guardian, which holds these files until it has ended,
+// at the latest by what is returned.
+func (e *execution) openGuardian(hold ...*os.File) (closeIt func()) {
+	o := &opening{done: make(chan struct{})}
+	e.opening = o
+	opts := spawn.Options{
+		Exclusive: true, Hold: hold, Records: recordsFolder(),
+		Logger: func(msg string, kv ...any) { e.cfg.Logger.Warn(msg, kv...) },
+	}
+	if worker := e.cfg.Settings.StockWorker; len(worker) > 0 {
+		opts.Path = worker[0]
+	}
+	go func() {
+		defer close(o.done)
+		o.guardian, o.err = spawn.Open(opts)
+	}()
+	closeIt = func() {
+		if <-o.done; o.err == nil {
+			o.guardian.Close()
+		}
+	}
+	e.later(closeIt)
+	return closeIt
 }
 
 // hiddenArgs gives the command line without secrets.
@@ -356,14 +391,21 @@ func (e *execution) passedOver(since time.Time) {
 // execute runs the file on this machine.
 func (e *execution) execute() error {
 	cfg, log := &e.cfg, e.cfg.Logger
-	guardian := ""
-	if len(cfg.Settings.StockWorker) > 0 {
-		guardian = cfg.Settings.StockWorker[0]
+	switch {
+	case e.opening != nil:
+	case cfg.Journal != nil:
+		e.openGuardian(cfg.Journal.LockFile())
+	default:
+		e.openGuardian()
 	}
-	g, err := spawn.Open(spawn.Options{
-		Path: guardian, Exclusive: true, Hold: e.hold, Records: recordsFolder(),
-		Logger: func(msg string, kv ...any) { log.Warn(msg, kv...) },
-	})
+	// A file may have a hundred thousand jobs.
+	var err error
+	if cfg.Settings.Plans, err = batch.NewPlans(cfg.File, &cfg.Settings); err != nil {
+		e.code = batch.ExitInternal
+		return err
+	}
+	<-e.opening.done
+	g, err := e.opening.guardian, e.opening.err
 	if err != nil {
 		e.code = batch.ExitInternal
 		return err

@@ -34,6 +34,24 @@ type Settings struct {
 	StockWorker []string
 	// Timeout of an attempt where the job says none; 0 = none.
 	Timeout time.Duration
+	// Plans are the file's, as NewPlans makes them of all of the above, so that a run and
+	// its executor have the same. Nil = each makes its own.
+	Plans *Plans
+}
+
+// Plans are the jobs of a file with everything worked out that their instances share.
+type Plans struct {
+	of  *config.File
+	all []*plan
+}
+
+// NewPlans works out all jobs of a file. It opens the secrets if nobody has.
+func NewPlans(f *config.File, s *Settings) (*Plans, error) {
+	all, err := newPlans(f, s)
+	if err != nil {
+		return nil, err
+	}
+	return &Plans{f, all}, nil
 }
 
 // plan is a job with everything worked out that its instances share. It is only
@@ -63,7 +81,7 @@ type plan struct {
 	workers   pool.Program  // what all workers of the job have in common; Kind Task
 	program   *pool.Program // where it is the same for all instances
 	depth     int           // how many jobs stand behind it by `from`
-	programs  *programs
+	programs  *programs     // asked by the one who submits
 	keyBase   []byte
 	mask      *mask.Masker // hides the secrets of the run; nil = there are none
 }
@@ -94,8 +112,11 @@ type base struct {
 	files   *config.EnvFile
 }
 
-// newPlans works out all jobs of a file. It opens the secrets if nobody has.
+// newPlans gives the plans of a file, as NewPlans does.
 func newPlans(f *config.File, s *Settings) ([]*plan, error) {
+	if s.Plans != nil && s.Plans.of == f {
+		return s.Plans.all, nil
+	}
 	root, err := filepath.Abs(f.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("folder of %s: %w", f.Path, err)

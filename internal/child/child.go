@@ -128,6 +128,9 @@ func Start(g *spawn.Guardian, o *Options) (c *Child, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// While the program starts.
+	widen(toWorker)
+	widen(fromWorker)
 	go func() {
 		<-c.Proc.Done()
 		src.abandon()
@@ -158,8 +161,6 @@ func linkPipes() (toWorker, fromWorker, in, out *os.File, err error) {
 		toWorker.Close()
 		return nil, nil, nil, nil, err
 	}
-	widen(toWorker)
-	widen(fromWorker)
 	return toWorker, fromWorker, in, out, nil
 }
 

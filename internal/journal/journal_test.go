@@ -515,3 +515,44 @@ func TestBatch_CountsWhatItKeeps(t *testing.T) {
 		t.Errorf("an empty batch counts %d bytes", b.Bytes())
 	}
 }
+
+func TestStore_CreateTellsOfTheLockBeforeItMakesTheDatabase(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []bool{false, true} {
+		s := openStore(t)
+		if broken {
+			s.steps = []string{"no statement"}
+		}
+		var lock *os.File
+		info, givenUp := testInfo("r"), 0
+		info.Locked = func(f *os.File) func() {
+			lock = f
+			if _, err := os.Stat(s.path("r", "journal.db")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the database when the lock is told of: %v", err)
+			}
+			return func() {
+				givenUp++
+				if _, err := f.Stat(); err != nil {
+					t.Errorf("the lock's file when it is to be given up: %v", err)
+				}
+			}
+		}
+		r, err := s.Create(info)
+		switch {
+		case broken:
+			if err == nil || givenUp != 1 {
+				t.Errorf("error %v, given up %d times", err, givenUp)
+			}
+			if _, err := lock.Stat(); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("the lock's file after a failure: %v", err)
+			}
+		case err != nil:
+			t.Error(err)
+		default:
+			if lock != r.LockFile() || givenUp != 0 {
+				t.Errorf("told of %v, given up %d times", lock, givenUp)
+			}
+			closeRun(t, r)
+		}
+	}
+}

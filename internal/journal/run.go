@@ -52,11 +52,12 @@ func (s *Store) Create(info Info) (run *Run, err error) {
 	if err := s.runs.Mkdir(building, 0o700); err != nil {
 		return nil, fmt.Errorf("run %s: %w", info.ID, err)
 	}
-	named := false
+	named, giveUp := false, func() {}
 	defer func() {
 		if err == nil {
 			return
 		}
+		giveUp()
 		r.Close()
 		s.runs.RemoveAll(building)
 		if named {
@@ -79,6 +80,9 @@ func (s *Store) Create(info Info) (run *Run, err error) {
 		return nil, fmt.Errorf("run %s: %w", info.ID, err)
 	}
 	named = true
+	if info.Locked != nil {
+		giveUp = info.Locked(r.lock.file)
+	}
 	if r.db, err = s.database(r.root, info.ID, toWrite); err != nil {
 		return nil, err
 	}

@@ -127,6 +127,11 @@ type Info struct {
 	// Quota bounds the outputs that are kept, in bytes; 0 = DefaultQuota. It is
 	// not recorded.
 	Quota int64
+
+	// Locked is called with Run.LockFile as soon as the lock is taken, before the
+	// database is made. If Create fails it calls what Locked has returned, and then closes
+	// the file. Nil = nobody is told.
+	Locked func(*os.File) (giveUp func())
 }
 
 // JobInfo describes a job.
