@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -224,14 +223,16 @@ func (l *Link) PutBatch(ctx context.Context, msgs [][]byte) (int, error) {
 // polls its descriptor.
 func (l *Link) Close() error {
 	l.close.Do(func() {
-		for _, end := range []any{l.w, l.src} {
-			c, ok := end.(io.Closer)
-			if !ok {
+		w, _ := l.w.(io.Closer)
+		r, _ := l.src.(io.Closer)
+		if w == r {
+			r = nil // one connection is both ends
+		}
+		for _, end := range []io.Closer{w, r} {
+			if end == nil {
 				continue
 			}
-			// One connection may be both ends.
-			err := c.Close()
-			if l.cerr == nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrClosed) {
+			if err := end.Close(); l.cerr == nil && !errors.Is(err, os.ErrClosed) {
 				l.cerr = err
 			}
 		}
