@@ -38,6 +38,7 @@ type Client struct {
 	leader  Leader       // the same; nil if it is none
 	max     uint64       // bytes of a payload
 	waiting atomic.Int32 // goroutines that wait for a reply
+	habit   habit
 
 	exchanges sync.Pool // of *exchange
 
@@ -214,6 +215,7 @@ func (c *Client) start(ctx context.Context, k *exchange, op string, now bool) er
 		c.recycle(k)
 		return err
 	}
+	c.habit.calls()
 	if err := c.carrier.SendCall(k.id, op, k.out, now); err != nil {
 		// The call may have been ended with the link already, or will be.
 		c.Lost(err)

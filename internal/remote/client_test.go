@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/feac4032/multiproc/internal/broker"
 	"github.com/feac4032/multiproc/internal/owner"
@@ -73,6 +74,42 @@ func TestLock_IsFreeWhenItsHolderHasReleasedIt(t *testing.T) {
 	other := owner.New(owner.Identity{Name: "other"})
 	if _, err := s.lock.TryAcquire(other); err != nil {
 		t.Errorf("got %v: the release is held back", err)
+	}
+}
+
+// One who takes it again at once sends the release together with that, until there was
+// a longer time between the two.
+func TestLock_ReleaseGoesWithTheCallThatMostlyFollows(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	l := newLoop(t, s)
+	ctx, _ := l.party(t, "holder")
+	lock := NewLock(Ref{ID: onLock, Kind: KindLock, Name: "lock"})
+	other := owner.New(owner.Identity{Name: "other"})
+	turn := func(pause time.Duration) (free bool) {
+		t.Helper()
+		time.Sleep(pause)
+		if _, err := lock.Acquire(ctx, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := lock.Release(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.lock.TryAcquire(other); err != nil {
+			return false
+		}
+		if _, err := s.lock.Release(other); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	for begun := time.Now(); turn(0); { // a busy machine may come between
+		if time.Since(begun) > 10*time.Second {
+			t.Fatal("each release is written by itself")
+		}
+	}
+	if !turn(time.Millisecond) {
+		t.Error("after a longer time the release is held back")
 	}
 }
 

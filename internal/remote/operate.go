@@ -64,8 +64,7 @@ func giveBack(ctx context.Context, object uint64, op string) error {
 		return c.simple(context.WithoutCancel(ctx), k, op)
 	}
 	if holds {
-		// At once: who waits for it, in another process, waits for no more than this.
-		err = c.tell(op, k.out, true)
+		err = c.tell(op, k.out, c.habit.releases())
 	}
 	c.recycle(k)
 	if told != nil {
