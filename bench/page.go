@@ -50,6 +50,8 @@ machine:
 
 `+"```sh\ncd bench && go run .\n```"+`
 
+Where our own time goes, step by step, is in [performance.md](performance.md).
+
 **How.** Every subject is a process of its own, with two workers where nothing else is said, warm before anything is
 measured. A round runs each subject once, one after the other, in an order that changes from round to round. A figure is
 the median of the rounds, the *middle half* is where those lie that are next to it, half of all. One more round before
