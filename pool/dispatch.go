@@ -218,9 +218,10 @@ func (p *Pool) refill(w *worker, a *actions) {
 	window := c.window(w)
 	room := window - w.flight.n
 	// Few large writes are better than many small ones: while the worker has enough
-	// to do until its next answers bring more, jobs are collected.
+	// to do until its next answers bring more, jobs are collected. That is more than it
+	// runs now, however long its jobs are: one of those may be about to end.
 	if room <= 0 || w.flight.n > 0 && room < window/4 ||
-		w.flight.n >= max(w.threads, window/aheadPart) && c.queue.len() < window/4 {
+		w.flight.n >= max(w.threads+1, window/aheadPart) && c.queue.len() < window/4 {
 		return
 	}
 	// What is left is shared among those who could run it.

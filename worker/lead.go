@@ -54,7 +54,7 @@ func (s *server) stepAside() error {
 }
 
 // Lead implements remote.Leader.
-func (s *server) Lead(done <-chan struct{}) bool {
+func (s *server) Lead(done, ended <-chan struct{}) bool {
 	r := &s.reading
 	r.mu.Lock()
 	if !r.aside || r.led {
@@ -65,7 +65,7 @@ func (s *server) Lead(done <-chan struct{}) bool {
 	r.led = true
 	r.leads++
 	r.mu.Unlock()
-	answered, err := s.leadUntil(done)
+	answered, err := s.leadUntil(done, ended)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.led, r.err = false, err
@@ -78,20 +78,27 @@ func (s *server) Lead(done <-chan struct{}) bool {
 	return answered
 }
 
-// leadUntil takes what comes until done does, or nothing has come for a while.
-func (s *server) leadUntil(done <-chan struct{}) (answered bool, err error) {
+// leadUntil takes what comes until done does, ended is closed, or nothing has come for
+// a while. Others may keep the link busy for as long as they like, so it looks at ended
+// whatever comes.
+func (s *server) leadUntil(done, ended <-chan struct{}) (answered bool, err error) {
 	for {
+		select {
+		case <-done:
+			return true, nil
+		default:
+		}
+		select {
+		case <-ended:
+			return false, nil
+		default:
+		}
 		s.reader.Eager()
 		if !s.reader.Await() {
 			return false, nil
 		}
 		if err := s.readBatch(); err != nil {
 			return false, err
-		}
-		select {
-		case <-done:
-			return true, nil
-		default:
 		}
 	}
 }

@@ -149,6 +149,44 @@ func TestLead_EveryoneWhoWaitsIsAnswered(t *testing.T) {
 	l.result(2, ipc.StatusOK)
 }
 
+// What others keep the link busy with does not keep who leads from its own end.
+func TestLead_EndsWithTheContextThoughOthersKeepTheLinkBusy(t *testing.T) {
+	var pings []byte
+	for id := uint64(1); id <= 1000; id++ {
+		pings = ipc.AppendFrame(pings, ipc.AppendPing(nil, id))
+	}
+	busy := append(ipc.AppendFrame(nil, ipc.AppendCancel(nil, 1, true)), pings...)
+	l, call := led(t)
+	withdrawn := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for {
+			if _, err := l.w.Write(busy); err != nil {
+				return
+			}
+			busy = pings
+			select {
+			case <-withdrawn:
+				return
+			default:
+			}
+		}
+	})
+	for pongs := 0; l.frame().Kind != ipc.KindCall; {
+		if pongs++; pongs > 300_000 {
+			t.Fatal("the call is not withdrawn while there is something to read")
+		}
+	}
+	close(withdrawn)
+	reply := ipc.AppendFrame(nil, ipc.AppendReply(nil, call.ID, ipc.StatusCancelled, nil))
+	go func() {
+		writing.Wait()
+		l.w.Write(reply)
+	}()
+	for l.frame().Kind != ipc.KindResult {
+	}
+}
+
 func TestLead_EndsWithTheLink(t *testing.T) {
 	l, _ := led(t)
 	l.w.Close()

@@ -10,7 +10,7 @@ import "time"
 // written anything: to write takes longer than to ask for one.
 type outputOffsets struct {
 	stdout, stderr outputFile
-	least          time.Duration // that it has taken to ask for an offset
+	least          time.Duration // that it has taken to ask for an offset, so far
 }
 
 // outputFile is a descriptor that stands for an appended file: its offset moves
@@ -32,9 +32,7 @@ func newOutputOffsets(stdout, stderr int) *outputOffsets {
 	}
 	o.least = time.Hour
 	for range offsetTries {
-		begun := sinceEpoch()
-		o.stdout.update()
-		o.least = min(o.least, sinceEpoch()-begun)
+		o.ask()
 	}
 	return o
 }
@@ -59,9 +57,18 @@ func (o *outputOffsets) moved() (stdout, stderr uint64, changed bool) {
 	if o == nil {
 		return 0, 0, false
 	}
-	first := o.stdout.update()
+	first := o.ask()
 	second := o.stderr.update()
 	return o.stdout.last, o.stderr.last, first || second
+}
+
+// ask updates the first offset. It takes the time whenever it does: a processor that
+// was slow while the program started writes faster later on.
+func (o *outputOffsets) ask() bool {
+	begun := sinceEpoch()
+	moved := o.stdout.update()
+	o.least = min(o.least, sinceEpoch()-begun)
+	return moved
 }
 
 func (f *outputFile) update() bool {

@@ -23,9 +23,9 @@ type Carrier interface {
 // Leader is a carrier whose link may be read by who waits for a reply.
 type Leader interface {
 	// Lead reads the link, if it may, until done has come, and reports whether it has
-	// taken that. It does not block: it reports false when it cannot go on, and the
-	// carrier reads by itself then.
-	Lead(done <-chan struct{}) bool
+	// taken that. It does not block: it reports false when it cannot go on, or ended is
+	// closed, and the carrier reads by itself then. A nil ended never is.
+	Lead(done, ended <-chan struct{}) bool
 	// ReadOn is called before something else is waited for that comes over the link:
 	// the carrier has to read by itself.
 	ReadOn()
@@ -162,7 +162,7 @@ func (c *Client) answer(ctx context.Context, k *exchange, op string) error {
 		return err
 	}
 	c.waiting.Add(1)
-	if ended := ctx.Done(); c.leader != nil && c.leader.Lead(k.done) {
+	if ended := ctx.Done(); c.leader != nil && c.leader.Lead(k.done, ended) {
 		// It has come.
 	} else if ended == nil {
 		<-k.done

@@ -172,7 +172,11 @@ func takeSignals() {
 var fatal = [...]os.Signal{
 	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE,
 	unix.SIGSEGV, unix.SIGPIPE, unix.SIGTERM, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGSYS,
+	sigStackFault,
 }
+
+// sigStackFault is SIGSTKFLT, where there is such a signal; on mips it is SIGUSR1.
+const sigStackFault = unix.Signal(0x10)
 
 // Dispositions, as in the kernel's struct sigaction.
 const (

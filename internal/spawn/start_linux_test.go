@@ -344,7 +344,7 @@ func TestGuardian_SurvivesAllSignals(t *testing.T) {
 	pid := g.current.pid
 	for sig := syscall.Signal(1); sig <= 64; sig++ {
 		switch sig {
-		case syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGSTKFLT, 32, 33, 34: // the last are of the C library
+		case syscall.SIGKILL, syscall.SIGSTOP, 32, 33, 34: // the last are of the C library
 			continue
 		}
 		if err := syscall.Kill(pid, sig); err != nil {
