@@ -133,7 +133,7 @@ func (s *server) awaitJob() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = 0
-	if !r.aside || r.led || r.jobs < singlesFrom {
+	if !r.aside || r.led || r.jobs < singlesFrom || s.client.Waiters() > 0 {
 		r.readOn()
 		return
 	}

@@ -312,6 +312,7 @@ func (g *guard) close() {
 		switch {
 		case !sure:
 			g.mu.Unlock()
+			giveUp.feed() // some were reaped
 			continue
 		case len(orphans) == 0:
 			if len(g.trees) == 0 && g.untold == 0 {
