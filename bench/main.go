@@ -74,6 +74,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		page, results = "", ""
 	}
 
+	if err := plainLocale(); err != nil {
+		return err
+	}
 	if err := adopt(); err != nil {
 		return err
 	}

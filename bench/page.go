@@ -53,7 +53,7 @@ machine:
 Where our own time goes, step by step, is in [performance.md](performance.md).
 
 **How.** Every subject is a process of its own, with two workers where nothing else is said, warm before anything is
-measured. A round runs each subject once, one after the other, in an order that changes from round to round. A figure is
+measured. None has a locale in its environment, which would make `+"`/bin/true`"+` three times as dear. A round runs each subject once, one after the other, in an order that changes from round to round. A figure is
 the median of the rounds, the *middle half* is where those lie that are next to it, half of all. One more round before
 them, with small numbers, does not count. Ratios are those of the medians: `+"`÷ floor`"+` is a figure divided by that of
 the first floor of its table, `+"`÷ best peer`"+` by that of the best peer.
