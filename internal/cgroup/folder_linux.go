@@ -118,15 +118,21 @@ func removeFolder(dir string, wait time.Duration) error {
 		var failed error
 		// The files of a group go with it, and cannot be removed.
 		err := eachFolder(dir, func(dir string) {
-			if err := unix.Rmdir(dir); err != nil && err != unix.ENOENT {
+			// One that is on its way out is no device any more.
+			if err := unix.Rmdir(dir); err != nil && err != unix.ENOENT && err != unix.ENODEV {
 				failed = err
 			}
 		})
-		switch {
-		case errors.Is(err, fs.ErrNotExist), err == nil && failed == nil:
-			return nil
-		case err == nil:
+		if err == nil {
 			err = failed
+		}
+		if err == nil || errors.Is(err, unix.ENODEV) {
+			if _, err = os.Lstat(dir); err == nil {
+				err = unix.EBUSY
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
 		}
 		if !busy(err) || time.Now().After(deadline) {
 			return fmt.Errorf("remove control group %s: %w", dir, err)
